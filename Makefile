@@ -1,0 +1,46 @@
+# make run    environment if needed, then the sample workspace: 21 cities, the province, the projects
+# make test   environment if needed, then every test
+# make check  format, lint, types, fast tests, architecture; runs them all, then fails if one did
+# make soak   the long simulations; tables go to benchmarks/
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: run test check soak lock env clean
+.DEFAULT_GOAL := run
+
+env: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $(STAMP)
+
+run: $(STAMP)
+	@$(BIN)/evalkit run data_samples/guangdong
+
+test: $(STAMP)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(STAMP)
+	@fail=0; \
+	$(BIN)/ruff format --check . || fail=1; \
+	$(BIN)/ruff check . || fail=1; \
+	$(BIN)/mypy evalkit || fail=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser" || fail=1; \
+	exit $$fail
+
+soak: $(STAMP)
+	@$(BIN)/python benchmarks/coverage.py
+
+lock:
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --extra dev \
+	  --python-version 3.11 pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) reports/*/ .pytest_cache .ruff_cache .mypy_cache
