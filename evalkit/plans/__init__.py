@@ -90,7 +90,11 @@ def _read(plan_id: str, folder: Path) -> Plan:
 
     def table(name: str) -> pd.DataFrame:
         path = folder / f"{name}.csv"
-        return pd.read_csv(path, dtype={"place": str}, keep_default_na=False) if path.exists() else pd.DataFrame()
+        return (
+            pd.read_csv(path, dtype={"place": str, "division": str}, keep_default_na=False)
+            if path.exists()
+            else pd.DataFrame()
+        )
 
     indicators = tuple(Indicator(**row) for row in settings.get("indicators", ())) if "indicators" in settings else ()
     listed = folder / "indicators.toml"

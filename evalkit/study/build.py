@@ -121,7 +121,7 @@ def _exhibit(
         data=to_plain(data),
         alt=alt,
         notes=tuple(notes),
-        source=message(f"source.{source}") if source else None,
+        source=message(f"data_source.{source}") if source else None,
         unit=unit,
         as_of=case.as_of,
         n=n,

@@ -10,7 +10,7 @@ import pandas as pd
 from ..plans import Plan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
     """One unit of assessment.
 

@@ -11,7 +11,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from datetime import date as Date
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -53,10 +53,10 @@ def has(key: str, lang: str = DEFAULT) -> bool:
 
 def t(key: str, lang: str, /, **values: Any) -> str:
     """The message `key` in `lang` with its placeholders filled. Nested Messages are translated first."""
-    try:
-        template = catalogue(lang)[key]
-    except KeyError:
-        raise KeyError(f"message {key!r} is missing in {lang}") from None
+    messages = catalogue(lang)
+    if key not in messages:
+        raise KeyError(f"message {key!r} is missing in {lang}")
+    template = messages[key]
     if not values:
         return template
     return template.format_map({k: _said(v, lang) for k, v in values.items()})

@@ -36,7 +36,8 @@ def test_english_holds_no_chinese_and_chinese_is_chinese() -> None:
     """A sentence that was pasted into the wrong language is found."""
     han = lambda s: any("\u4e00" <= c <= "\u9fff" for c in s)  # noqa: E731
     allowed = {"common.synthetic"}
-    wrong = [k for k, v in text.catalogue("en").items() if han(v) and k not in allowed and "{" not in v]
+    quoting = ("problem.", "workspace.rule.")  # these name the words that stand in office files
+    wrong = [k for k, v in text.catalogue("en").items() if han(v) and k not in allowed and not k.startswith(quoting)]
     assert not wrong, wrong[:20]
 
 

@@ -1,0 +1,5 @@
+"""`python -m evalkit`."""
+
+from .cli import main
+
+main()

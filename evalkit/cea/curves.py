@@ -1,0 +1,138 @@
+"""Functions of the threshold from draws: acceptability, expected loss, value of perfect information.
+
+The best strategy of a draw is the exact argmax of its net benefit; strategies that tie share the draw equally. Every
+curve carries its Monte Carlo error. A strategy's net monetary benefit is threshold × effect − cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import Curve, Psa, UserError, frozen_array
+
+
+def psa_from_arrays(
+    cost: Any,
+    effect: Any,
+    strategies: Sequence[str],
+    *,
+    comparator: str,
+    parameters: Mapping[str, Any] | None = None,
+    **facts: Any,
+) -> Psa:
+    """Draws made elsewhere as a Psa.
+
+    Parameters
+        cost, effect  (n, s) arrays, columns in the order of `strategies`; row d of both is the same draw
+        parameters    (n,) draws by name
+        facts         currency, price_year, perspective, effect_unit, ... of `core.Psa`
+    Raises UserError("unequal_draws"), UserError("not_finite"), UserError("unknown_strategy").
+    """
+    c, e = frozen_array(cost), frozen_array(effect)
+    drawn = {k: np.asarray(v, dtype=float) for k, v in (parameters or {}).items()}
+    sizes = {"cost": c.shape, "effect": e.shape, **{k: (*v.shape, len(strategies)) for k, v in drawn.items()}}
+    odd = {k: v for k, v in sizes.items() if len(v) != 2 or v != (c.shape[0], len(strategies))}
+    if odd:
+        raise UserError("unequal_draws", found="; ".join(f"{k} {v}" for k, v in odd.items()), n=c.shape[0])
+    if not (np.isfinite(c).all() and np.isfinite(e).all()):
+        raise UserError("not_finite", rows=int((~np.isfinite(c) | ~np.isfinite(e)).any(axis=1).sum()))
+    if comparator not in strategies or len(set(strategies)) < len(strategies):
+        raise UserError("unknown_strategy", found=comparator, known=", ".join(strategies))
+    matrix = frozen_array(np.column_stack(list(drawn.values()))) if drawn else None
+    return Psa(
+        strategies=tuple(strategies),
+        cost=c,
+        effect=e,
+        comparator=comparator,
+        parameters=matrix,
+        parameter_names=tuple(drawn),
+        **facts,
+    )
+
+
+def nmb(psa: Psa, threshold: float) -> np.ndarray:
+    """(n, s) net monetary benefit: threshold × effect − cost."""
+    return threshold * psa.effect - psa.cost
+
+
+def inmb(psa: Psa, threshold: float) -> np.ndarray:
+    """(n, s) net monetary benefit of each strategy minus the comparator's."""
+    benefit = nmb(psa, threshold)
+    return benefit - benefit[:, [psa.strategies.index(psa.comparator)]]
+
+
+def best_share(benefit: np.ndarray) -> np.ndarray:
+    """(n, s) part of each draw that goes to each strategy: 1 to the best, split equally among exact ties."""
+    top = benefit == benefit.max(axis=1, keepdims=True)
+    return top / top.sum(axis=1, keepdims=True)
+
+
+def ceac(psa: Psa, thresholds: Any) -> Curve:
+    """Cost-effectiveness acceptability: share of draws in which each strategy is the best. Sums to one.
+
+    `thresholds` (m,) yuan per unit of effect. Monte Carlo error: sd of the shares / √n. A share of draws, called
+    confidence (净节省的置信度 at threshold 0), is no posterior probability unless a prior was stated.
+    Source: Fenwick, Claxton, Sculpher (2001).
+    """
+    return _curve("ceac", psa, thresholds, best_share, unit="share")
+
+
+def ceaf(psa: Psa, thresholds: Any) -> Curve:
+    """Acceptability of the strategy with the highest mean net benefit, under that strategy's name; NaN elsewhere.
+
+    Where several share the highest mean, the first in the order of the Psa stands for them.
+    """
+
+    def chosen(benefit: np.ndarray) -> np.ndarray:
+        on = np.full(benefit.shape, np.nan)
+        best = int(benefit.mean(axis=0).argmax())
+        on[:, best] = best_share(benefit)[:, best]
+        return on
+
+    return _curve("ceaf", psa, thresholds, chosen, unit="share")
+
+
+def expected_loss(psa: Psa, thresholds: Any) -> Curve:
+    """Mean loss of choosing a strategy: E[max over strategies of NMB − its NMB], money. Its minimum is the EVPI."""
+    return _curve("expected_loss", psa, thresholds, lambda b: b.max(axis=1, keepdims=True) - b, unit=psa.currency)
+
+
+def evpi(psa: Psa, thresholds: Any) -> Curve:
+    """Value of perfect information: E[max NMB] − max E[NMB] = smallest expected loss ≥ 0, money, under the key "evpi".
+
+    Not defined where the mean is not (df < 3): `decide` gives no Psa there.
+    """
+    loss = expected_loss(psa, thresholds)
+    stacked = np.stack([loss.values[s] for s in psa.strategies])
+    errors = np.stack([loss.mc_error[s] for s in psa.strategies])
+    best = stacked.argmin(axis=0)
+    column = np.arange(stacked.shape[1])
+    return Curve(
+        name="evpi",
+        threshold=loss.threshold,
+        values={"evpi": frozen_array(stacked[best, column])},
+        mc_error={"evpi": frozen_array(errors[best, column])},
+        unit=psa.currency,
+    )
+
+
+def _curve(name: str, psa: Psa, thresholds: Any, per_draw: Any, *, unit: str) -> Curve:
+    """Mean and Monte Carlo error over draws of a per-draw quantity (n, s), at each threshold."""
+    grid = frozen_array(np.atleast_1d(np.asarray(thresholds, dtype=float)))
+    if not np.isfinite(grid).all() or (grid < 0).any():
+        raise UserError("threshold_outside", found=", ".join(str(v) for v in grid[~(grid >= 0)][:3]))
+    mean, error = np.empty((2, len(grid), len(psa.strategies)))
+    for row, threshold in enumerate(grid):
+        values = per_draw(nmb(psa, float(threshold)))
+        mean[row] = values.mean(axis=0)
+        error[row] = values.std(axis=0) / np.sqrt(psa.n)
+    return Curve(
+        name=name,
+        threshold=grid,
+        values={s: frozen_array(mean[:, j]) for j, s in enumerate(psa.strategies)},
+        mc_error={s: frozen_array(error[:, j]) for j, s in enumerate(psa.strategies)},
+        unit=unit,
+    )

@@ -1,0 +1,92 @@
+"""From a Parameter to draws: each parameter has its own stream, keyed by its name.
+
+Adding, removing or reordering parameters therefore moves no other parameter's draws.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from scipy.special import ndtri
+
+from ..core import Parameter, UserError
+
+_Z = float(ndtri(0.975))
+
+
+def stream(seed: int, name: str) -> np.random.Generator:
+    """Random stream of one named quantity."""
+    digest = hashlib.sha256(name.encode()).digest()
+    return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
+
+
+def std_error(p: Parameter) -> float:
+    """Standard error that the range implies: low and high are read as a 95 % interval, se = (high − low)/(2 × 1.96)."""
+    if p.low is None or p.high is None:
+        return 0.0
+    if not p.low <= p.value <= p.high:
+        raise UserError("parameter_range", name=p.name, value=p.value, low=p.low, high=p.high, unit=p.unit)
+    return (p.high - p.low) / (2 * _Z)
+
+
+def shape(distribution: str, mean: float, se: float) -> tuple[float, float]:
+    """Method-of-moments parameters of a distribution from its mean and standard error.
+
+    gamma (shape, scale): (m²/s², s²/m); beta (a, b): m q, (1−m) q with q = m(1−m)/s² − 1; lognormal (mean, sd of the
+    log): v = log(1 + s²/m²), (log m − v/2, √v); normal (m, s). Source: Briggs, Claxton, Sculpher (2006), chapter 4.
+    Raises UserError("unknown_distribution"), UserError("distribution_outside") where no such distribution exists.
+    """
+    if distribution == "normal":
+        return mean, se
+    inside = 0 < mean < 1 and se**2 < mean * (1 - mean) if distribution == "beta" else mean > 0
+    if distribution in ("gamma", "beta", "lognormal") and not inside:
+        raise UserError("distribution_outside", distribution=distribution, mean=mean, std_error=se)
+    if distribution == "gamma":
+        return (mean / se) ** 2, se**2 / mean
+    if distribution == "beta":
+        q = mean * (1 - mean) / se**2 - 1
+        return mean * q, (1 - mean) * q
+    if distribution == "lognormal":
+        v = float(np.log1p((se / mean) ** 2))
+        return float(np.log(mean)) - v / 2, v**0.5
+    raise UserError(
+        "unknown_distribution",
+        distribution=distribution,
+        known="beta, fixed, gamma, lognormal, normal, uniform",
+    )
+
+
+def draw(p: Parameter, n: int, seed: int) -> np.ndarray:
+    """(n,) draws of one parameter, mean = its value; constant where "fixed" or without a range.
+
+    "uniform" runs from low to high (its mean is their middle, whatever `value`). Raises as `shape` and `std_error`.
+    """
+    se = std_error(p)
+    if p.distribution == "fixed" or se == 0:
+        return np.full(n, p.value)
+    rng = stream(seed, p.name)
+    if p.distribution == "uniform":
+        return rng.uniform(p.low, p.high, n)
+    a, b = shape(p.distribution, p.value, se)
+    sampler = {"gamma": rng.gamma, "beta": rng.beta, "lognormal": rng.lognormal, "normal": rng.normal}
+    return sampler[p.distribution](a, b, n)
+
+
+def draw_all(parameters: Iterable[Parameter] | Mapping[str, Parameter], n: int, seed: int) -> dict[str, np.ndarray]:
+    """Draws (n,) of every parameter by name, independent of one another and of their order."""
+    rows = parameters.values() if isinstance(parameters, Mapping) else parameters
+    return {p.name: draw(p, n, seed) for p in rows}
+
+
+def shares(counts: Mapping[str, float], n: int, seed: int, name: str) -> np.ndarray:
+    """(n, k) Dirichlet draws of shares whose expectation is the observed one; a count of zero keeps share zero.
+
+    `counts` observed cases by member; `name` keys the stream. Raises UserError("no_cases_in_mix") where all are zero.
+    """
+    seen = np.array(list(counts.values()), dtype=float)
+    if not seen.sum() > 0:
+        raise UserError("no_cases_in_mix", name=name)
+    gammas = np.where(seen > 0, stream(seed, name).gamma(np.where(seen > 0, seen, 1.0), size=(n, len(seen))), 0.0)
+    return gammas / gammas.sum(axis=1, keepdims=True)

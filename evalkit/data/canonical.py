@@ -1,0 +1,281 @@
+"""Canonical tables: read once from office files, checked as a whole, stored as Parquet, read by everything else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..core import Gate, Problem, UserErrors, Where, from_plain, to_plain
+from ..plans import Plan
+from .check import Stack, stack, table_problems
+from .clean import Cleaned, clean
+from .cross import cross_problems
+from .gates import data_gates
+from .locate import read_tables
+from .privacy import protect
+from .read import FileSpec, Source, find, load
+from .schema import TableSpec, layout, table, tables
+from .units import unit_problems
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFile:
+    """One sheet of an office file that was read: its digest, rows kept, encoding ("xlsx" for workbooks)."""
+
+    path: str
+    table: str
+    sha256: str
+    rows: int
+    encoding: str
+    sheet: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Canonical:
+    """All tables of a workspace in canonical columns, where they came from, and what is to be known about them.
+
+    tables     name → frame; columns as in `schema.tables()`, money in yuan, plus source_file and source_row
+               (1-based as the person sees it); rows in the order of the files
+    gates      findings about the data;  as_of: ISO date up to which they are known
+    synthetic  True for made-up data;  origin: one line, who made the data
+    """
+
+    tables: dict[str, pd.DataFrame]
+    inputs: tuple[InputFile, ...]
+    gates: tuple[Gate, ...]
+    as_of: str
+    synthetic: bool
+    origin: str = ""
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} {len(frame)}" for name, frame in self.tables.items())
+        return f"Canonical(as of {self.as_of}, {len(self.inputs)} sheets; {rows})"
+
+
+def ingest(
+    root: Path,
+    files: Sequence[FileSpec],
+    plan: Plan,
+    *,
+    as_of: str,
+    key: bytes,
+    synthetic: bool,
+    origin: str = "",
+    progress: Progress | None = None,
+) -> Canonical:
+    """Read, clean and check every file of a workspace; identifiers are hashed with `key` or dropped at the door.
+
+    root, files  the workspace folder and its `[[files]]`;  as_of: ISO date of the data cut-off
+    progress     called with (files done, files in all, name) after each file
+
+    Raises UserErrors with the problems of all files in one go (at most 200, then how many more). Files are only
+    ever opened for reading. Results do not depend on `key`.
+    """
+    sources, problems = _found(Path(root), files)
+    parts: dict[str, list[Cleaned]] = {}
+    inputs: list[InputFile] = []
+    unread: set[str] = set()
+    for done, (spec, file) in enumerate(sources, 1):
+        cleaned, wrong, source = _read(Path(root), spec, file, plan, key)
+        problems += wrong + [p for part in cleaned for p in part.problems]
+        problems += _unmarked(cleaned, synthetic)
+        parts.setdefault(spec.table, []).extend(cleaned)
+        unread |= {spec.table} if wrong else set()
+        inputs += [_input(part, spec, source) for part in cleaned if source is not None]
+        if progress is not None:
+            progress(done, len(sources), file)
+    unread |= {spec.table for spec in files if not parts.get(spec.table)}
+    stacks = {
+        name: stack(tables()[name], parts[name], clean=name not in unread) for name in tables() if parts.get(name)
+    }
+    problems += table_problems(stacks, as_of) + cross_problems(stacks, plan)
+    if problems:
+        raise UserErrors(capped(problems))
+    return Canonical(
+        tables={name: _finished(item) for name, item in stacks.items()},
+        inputs=tuple(inputs),
+        gates=data_gates(stacks, plan),
+        as_of=as_of,
+        synthetic=synthetic,
+        origin=origin,
+    )
+
+
+def _found(root: Path, files: Sequence[FileSpec]) -> tuple[list[tuple[FileSpec, str]], list[Problem]]:
+    """Every (spec, file) once, in the order of the workspace; problems of specs that find nothing."""
+    found: dict[tuple[str, str, str | None], FileSpec] = {}
+    problems: list[Problem] = []
+    for spec in files:
+        try:
+            problems += unit_problems(spec, table(spec.table).of_type("money"))
+            for file in find(root, spec):
+                found.setdefault((spec.table, file, spec.sheet), spec)
+        except UserErrors as error:
+            problems += error.problems
+    return [(spec, file) for (_, file, _), spec in found.items()], problems
+
+
+def _read(
+    root: Path, spec: FileSpec, file: str, plan: Plan, key: bytes
+) -> tuple[list[Cleaned], list[Problem], Source | None]:
+    """The sheets of one file, cleaned and without identifiers, and what keeps the file from being read."""
+    target = table(spec.table)
+    try:
+        source = load(root, spec, file)
+        raws, problems = read_tables(source, target)
+    except UserErrors as error:
+        return [], list(error.problems), None
+    cleaned = [clean(raw, spec, plan) for raw in raws]
+    return (
+        [replace(part, frame=protect(part.frame, target, key), raw=_stripped(part)) for part in cleaned],
+        problems,
+        source,
+    )
+
+
+def _stripped(part: Cleaned) -> Any:
+    """The raw sheet without the cells of identifiers, so that they do not outlive the file."""
+    open_columns = {c.name for c in part.raw.table.columns if not c.personal}
+    return replace(part.raw, columns={n: cells for n, cells in part.raw.columns.items() if n in open_columns})
+
+
+def _unmarked(cleaned: Sequence[Cleaned], synthetic: bool) -> list[Problem]:
+    """Files that say their numbers are synthetic in a workspace that says they are not."""
+    return (
+        []
+        if synthetic
+        else [
+            Problem(key="synthetic_not_declared", where=part.raw.where(), values={})
+            for part in cleaned
+            if part.raw.marked
+        ]
+    )
+
+
+def _input(part: Cleaned, spec: FileSpec, source: Source) -> InputFile:
+    return InputFile(
+        path=part.raw.file,
+        table=spec.table,
+        sha256=source.sha256,
+        rows=len(part.frame),
+        encoding=part.raw.encoding,
+        sheet=part.raw.sheet,
+    )
+
+
+def _finished(item: Stack) -> pd.DataFrame:
+    """The frame of a table with whole-number columns as int64 where nothing is missing by definition."""
+    whole = {c.name: "int64" for c in item.table.columns if c.required and c.type in ("int", "year")}
+    return item.frame.astype(whole)
+
+
+def capped(problems: Sequence[Problem]) -> list[Problem]:
+    """In the order of files and rows, at most the number of `layout.toml`, then one that counts the rest."""
+    most = int(layout()["limits"]["problems"])
+    ordered = sorted(dict.fromkeys(map(_Keyed, problems)), key=lambda k: k.place)
+    told = [k.problem for k in ordered[:most]]
+    rest = len(ordered) - most
+    return told + ([Problem(key="more_problems", where=Where(), values={"n": rest, "told": most})] if rest > 0 else [])
+
+
+class _Keyed:
+    """A problem with its place as an order and an identity (values may be unhashable)."""
+
+    __slots__ = ("place", "problem")
+
+    def __init__(self, problem: Problem):
+        where = problem.where
+        self.problem = problem
+        self.place = (
+            where.file or "",
+            where.sheet or "",
+            where.row or 0,
+            where.column or "",
+            problem.key,
+            repr(problem.values),
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.place)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and self.place == other.place
+
+
+def write_canonical(canonical: Canonical, folder: Path) -> Path:
+    """Store the tables as Parquet and the rest as canonical.json; the folder appears complete or not at all."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, frame in canonical.tables.items():
+            frame.to_parquet(draft / f"{name}.parquet", index=False, compression="zstd")
+        about = {
+            "tables": list(canonical.tables),
+            "inputs": to_plain(canonical.inputs),
+            "gates": to_plain(canonical.gates),
+            "as_of": canonical.as_of,
+            "synthetic": canonical.synthetic,
+            "origin": canonical.origin,
+        }
+        text = json.dumps(about, ensure_ascii=False, indent=1, sort_keys=True)
+        (draft / "canonical.json").write_text(text + "\n", "utf-8")
+        _swap(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def _swap(draft: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}-old-{os.getpid()}")
+    if folder.exists():
+        folder.rename(old)
+    draft.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_canonical(folder: Path) -> Canonical:
+    """Read back what `write_canonical` stored."""
+    folder = Path(folder)
+    about = json.loads((folder / "canonical.json").read_text("utf-8"))
+    return Canonical(
+        tables={name: pd.read_parquet(folder / f"{name}.parquet") for name in about["tables"]},
+        inputs=tuple(from_plain(InputFile, i) for i in about["inputs"]),
+        gates=tuple(from_plain(Gate, g) for g in about["gates"]),
+        as_of=about["as_of"],
+        synthetic=about["synthetic"],
+        origin=about["origin"],
+    )
+
+
+def restrict(canonical: Canonical, place: str) -> Canonical:
+    """The rows of one place and the files they came from; tables without a place are kept whole."""
+    kept = {
+        name: frame if "place" not in frame else frame[frame["place"] == place].reset_index(drop=True)
+        for name, frame in canonical.tables.items()
+    }
+    used = {(name, file) for name, frame in kept.items() for file in frame["source_file"].unique()}
+    return replace(canonical, tables=kept, inputs=tuple(i for i in canonical.inputs if (i.table, i.path) in used))
+
+
+__all__ = [
+    "Canonical",
+    "InputFile",
+    "Progress",
+    "TableSpec",
+    "capped",
+    "ingest",
+    "read_canonical",
+    "restrict",
+    "write_canonical",
+]

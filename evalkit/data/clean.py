@@ -1,0 +1,311 @@
+"""Cells → canonical values. Every distinct value is interpreted once; whatever cannot be is a problem with its place.
+
+A value that is wrong in many rows is told once, with its first row and the number of rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core import Message, Problem
+from ..plans import Plan
+from . import when
+from .locate import RawTable
+from .privacy import derive_person
+from .read import FileSpec
+from .schema import ColumnSpec, layout
+from .units import resolve_unit
+from .words import compact, missing_words, nearest, plain, word_set
+
+_NUMBER = re.compile(r"^([+-]?(?:\d[\d,]*(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)(.*)$")
+_SCIENTIFIC = re.compile(r"^[+-]?\d(\.\d+)?e\+?\d+$", re.IGNORECASE)
+_FOLD = 20
+"""Missing cells of a column told one by one up to this number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A value that could not be interpreted: the problem's key and what fills its text."""
+
+    key: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaned:
+    """One sheet in canonical columns (plus `source_file`, `source_row`), its problems and its soft findings.
+
+    flaws     source rows that carry a problem: checks across tables leave them out
+    notes     counts behind gates: rows, unknown_industry, undeclared (headers of money columns without a unit)
+    """
+
+    raw: RawTable
+    frame: pd.DataFrame
+    problems: tuple[Problem, ...]
+    flaws: frozenset[int]
+    notes: dict[str, Any]
+
+
+def clean(raw: RawTable, spec: FileSpec, plan: Plan) -> Cleaned:
+    """Interpret every cell of a sheet.
+
+    Columns that the file does not have become missing, or their default. Money becomes yuan by the unit declared
+    in the workspace and the unit the file states (`units.resolve_unit`). Direct identifiers (`personal = "drop"`)
+    are not interpreted and not returned.
+
+    Never raises for a wrong value: it becomes missing and a Problem.
+    """
+    problems: list[Problem] = []
+    data: dict[str, np.ndarray] = {}
+    notes: dict[str, Any] = {"rows": len(raw.rows), "unknown_industry": 0, "undeclared": [], "implausible": []}
+    for column in raw.table.kept:
+        cells = raw.columns.get(column.name)
+        if cells is None:
+            data[column.name] = np.full(len(raw.rows), column.default, dtype=object)
+            continue
+        data[column.name] = _column(raw, column, cells, plan, spec, problems)
+        if column.codes and not plan.industries.empty:
+            known = set(plan.industries["industry"])
+            notes["unknown_industry"] += int(np.sum([v is not None and v not in known for v in data[column.name]]))
+    _money(raw, spec, data, problems, notes)
+    _persons(raw, data, problems)
+    frame = pd.DataFrame({name: _typed(raw.table.column(name), values) for name, values in data.items()})
+    frame["source_file"] = pd.array([raw.file] * len(raw.rows), dtype="str")
+    frame["source_row"] = raw.rows.astype("int64")
+    return Cleaned(
+        raw=raw,
+        frame=frame,
+        problems=tuple(problems),
+        notes=notes,
+        flaws=frozenset(p.where.row for p in problems if p.where.row is not None),
+    )
+
+
+def _column(
+    raw: RawTable, column: ColumnSpec, cells: np.ndarray, plan: Plan, spec: FileSpec, problems: list[Problem]
+) -> np.ndarray:
+    """Values of one column; missing ones are None (NaN in numbers). Adds its problems."""
+    numeric = column.type in ("int", "number", "money")
+    values = _fast_numbers(cells, column) if numeric else None
+    if values is None:
+        codes, distinct = pd.factorize(cells, use_na_sentinel=False)
+        parsed = np.empty(len(distinct), dtype=object)
+        parse = _parser(column, plan, spec, raw)
+        for i, cell in enumerate(distinct):
+            parsed[i] = parse(cell)
+        problems += _bad_values(raw, column, codes, parsed, distinct)
+        wrong = np.array([isinstance(value, Bad) for value in parsed], dtype=bool)
+        absent = np.array([value is None for value in parsed], dtype=bool)[codes]
+        parsed = parsed.copy()
+        parsed[wrong] = None
+        values = parsed[codes]
+        if column.default is not None:
+            values = np.where(absent, column.default, values)
+        elif column.required:
+            problems += _missing_values(raw, column, np.flatnonzero(absent))
+    return values
+
+
+def _fast_numbers(cells: np.ndarray, column: ColumnSpec) -> np.ndarray | None:
+    """The cells as floats if all of them are plain numbers within bounds; else None: look at each."""
+    if not all(isinstance(cell, (int, float)) for cell in cells):
+        return None
+    values = cells.astype(float)
+    low = -np.inf if column.minimum is None else column.minimum
+    high = np.inf if column.maximum is None else column.maximum
+    whole = column.type != "int" or bool(np.all(values == np.rint(values)))
+    inside = bool(np.all((values >= low) & (values <= high)))
+    return values if whole and inside and np.isfinite(values).all() else None
+
+
+def _parser(column: ColumnSpec, plan: Plan, spec: FileSpec, raw: RawTable) -> Callable[[Any], Any]:
+    """What turns one cell of the column into a value, None (missing) or Bad."""
+    if column.type in ("int", "number", "money"):
+        unit = resolve_unit(column, spec, raw).word if column.type == "money" else ""
+        return lambda cell: _number(cell, column, unit)
+    if column.type in ("date", "month", "quarter", "year"):
+        return lambda cell: _time(cell, column)
+    if column.type == "enum":
+        words = {compact(word): code for code, said in column.values.items() for word in (code, *said)}
+        return lambda cell: _word(
+            cell, words, "unknown_value", [said[0] if said else code for code, said in column.values.items()]
+        )
+    if column.type == "place":
+        words = place_words(plan)
+        names = list(plan.places.loc[plan.places["level"] != "", "zh_hans"])
+        return lambda cell: _word(cell, words, "unknown_place", names)
+    if column.type == "bool":
+        truth: dict[str, Any] = dict.fromkeys(word_set("no") - {""}, False) | dict.fromkeys(word_set("yes"), True)
+        said = [layout()["yes"][0], layout()["no"][0]]
+        return lambda cell: _word(cell, truth, "unknown_value", said)
+    industries = _industry_words(plan) if column.codes == "industries" else {}
+    return lambda cell: _text(cell, column, industries)
+
+
+def place_words(plan: Plan) -> dict[str, str]:
+    """Every way the plan knows to write a place, in compact form → its code."""
+    words: dict[str, str] = {}
+    for row in plan.places.itertuples():
+        for word in (row.place, row.zh_hans, row.zh_hant, row.en, *str(row.aliases).split("|")):
+            if compact(word):
+                words.setdefault(compact(word), row.place)
+    return words
+
+
+def _industry_words(plan: Plan) -> dict[str, str]:
+    if plan.industries.empty:
+        return {}
+    return {
+        compact(word): row.industry
+        for row in plan.industries.itertuples()
+        for word in (row.industry, row.zh_hans, row.zh_hant, row.en)
+    }
+
+
+def _number(cell: Any, column: ColumnSpec, unit: str) -> Any:
+    """A number without its separators and counting word; amounts stay in the unit of the file."""
+    text = compact(cell).replace("−", "-")
+    if (isinstance(cell, str) and text in missing_words()) or text == "":
+        return None
+    for sign in layout()["currency"]:
+        text = text.removeprefix(sign)
+    found = _NUMBER.match(text)
+    if found is None or (found[2] not in ("", *layout()["suffixes"]) and not _is_percent(found[2], column)):
+        return Bad("bad_number", {"value": plain(cell)})
+    suffix = found[2]
+    value = float(found[1].replace(",", "")) / (100 if suffix == "%" else 1)
+    if column.type == "money" and suffix in layout()["units"] and suffix != unit:
+        return Bad("cell_unit_differs", {"value": plain(cell), "unit": unit})
+    return _bounded(value, cell, column)
+
+
+def _is_percent(suffix: str, column: ColumnSpec) -> bool:
+    return suffix == "%" and column.type == "number"
+
+
+def _bounded(value: float, cell: Any, column: ColumnSpec) -> Any:
+    if not np.isfinite(value):
+        return Bad("bad_number", {"value": plain(cell)})
+    if column.minimum is not None and value < column.minimum:
+        key = "negative" if column.minimum == 0 else "below_minimum"
+        return Bad(key, {"value": plain(cell), "minimum": column.minimum})
+    if column.maximum is not None and value > column.maximum:
+        return Bad("above_maximum", {"value": plain(cell), "maximum": column.maximum})
+    if column.type == "int" and value != round(value):
+        return Bad("not_whole", {"value": plain(cell)})
+    return value
+
+
+def _time(cell: Any, column: ColumnSpec) -> Any:
+    if (isinstance(cell, str) and compact(cell) in missing_words()) or cell is None:
+        return None
+    value = when.as_kind(when.parse(cell), column.type)
+    return Bad(f"bad_{column.type}", {"value": plain(cell)}) if value is None else value
+
+
+def _word(cell: Any, words: dict[str, Any], key: str, names: list[str]) -> Any:
+    word = compact(cell)
+    if word in words:
+        return words[word]
+    if word in missing_words():
+        return None
+    near = nearest(plain(cell), names) or "–"
+    return Bad(key, {"value": plain(cell), "near": near, "known": names})
+
+
+def _text(cell: Any, column: ColumnSpec, names: dict[str, str]) -> Any:
+    text = plain(cell)
+    identifies = column.name.endswith("_id") or bool(column.personal)
+    if identifies and (_SCIENTIFIC.match(text) or (isinstance(cell, float) and abs(cell) >= 1e15)):
+        return Bad("scientific_id", {"value": f"{cell:.8E}" if isinstance(cell, float) else text})
+    if compact(text) in missing_words():
+        return None
+    return names.get(compact(text), text) if names else text
+
+
+def _bad_values(
+    raw: RawTable, column: ColumnSpec, codes: np.ndarray, parsed: np.ndarray, distinct: np.ndarray
+) -> list[Problem]:
+    bad = [i for i, value in enumerate(parsed) if isinstance(value, Bad)]
+    if not bad:
+        return []
+    first = np.full(len(distinct), len(codes))
+    np.minimum.at(first, codes, np.arange(len(codes)))
+    count = np.bincount(codes, minlength=len(distinct))
+    return [
+        Problem(
+            key=parsed[i].key,
+            where=raw.where(raw.rows[first[i]], column.name),
+            values={**parsed[i].values, "more": more_rows(int(count[i]))},
+        )
+        for i in sorted(bad, key=lambda i: first[i])
+    ]
+
+
+def more_rows(n: int) -> Message | str:
+    """Words for "the same in n rows", or nothing for a single row."""
+    return Message(key="problem.same_rows", values={"n": n}) if n > 1 else ""
+
+
+def _missing_values(raw: RawTable, column: ColumnSpec, at: np.ndarray) -> list[Problem]:
+    told = at if len(at) <= _FOLD else at[:1]
+    return [
+        Problem(
+            key="missing_value",
+            where=raw.where(raw.rows[i], column.name),
+            values={"column": raw.headers[column.name], "more": more_rows(len(at) if len(at) > _FOLD else 1)},
+        )
+        for i in told
+    ]
+
+
+def _money(
+    raw: RawTable, spec: FileSpec, data: dict[str, np.ndarray], problems: list[Problem], notes: dict[str, Any]
+) -> None:
+    """Turn the money columns of `data` into yuan, to the fen."""
+    for column in raw.table.of_type("money"):
+        if column.name not in raw.columns:
+            continue
+        unit = resolve_unit(column, spec, raw)
+        amounts = np.round(np.array(data[column.name], dtype=float) * unit.factor, 2)
+        data[column.name] = amounts
+        per = data.get(column.plausible.per) if column.plausible else None
+        problems += unit.problems
+        if not unit.problems:
+            problem = unit.implausible(amounts, None if per is None else np.array(per, dtype=float))
+            if problem is not None:
+                (notes["implausible"] if unit.confirmed else problems).append(problem)
+        if not unit.stated:
+            notes["undeclared"].append(raw.headers[column.name])
+
+
+def _persons(raw: RawTable, data: dict[str, np.ndarray], problems: list[Problem]) -> None:
+    """Sex and birth year from resident ids where the file has no such columns; the ids themselves are not kept."""
+    column = next((c for c in raw.table.columns if c.name == "person_id" and c.personal == "drop"), None)
+    if column is None or column.name not in raw.columns:
+        return
+    codes, distinct = pd.factorize(raw.columns[column.name], use_na_sentinel=False)
+    parsed = np.empty(len(distinct), dtype=object)
+    for i, cell in enumerate(distinct):
+        parsed[i] = _text(cell, column, {})
+    problems += _bad_values(raw, column, codes, parsed, distinct)
+    for name, values in zip(("sex", "birth_year"), derive_person(parsed)):
+        if name in data and name not in raw.columns:
+            data[name] = values[codes]
+
+
+def _typed(column: ColumnSpec, values: np.ndarray) -> Any:
+    """The canonical dtype: str, float64, datetime64[ns] or boolean; required whole numbers become int64 later."""
+    if column.type in ("int", "number", "money", "year"):
+        return np.array(values, dtype=float)
+    if column.type == "date":
+        return pd.to_datetime(pd.Series(values, dtype=object), format="%Y-%m-%d").astype("datetime64[ns]")
+    if column.type == "bool":
+        return pd.array([None if v is None else bool(v) for v in values], dtype="boolean")
+    return pd.array(values, dtype="str")

@@ -1,0 +1,260 @@
+"""Findings about the data that need an eye, not a stop: shares and counts with a limit from `layout.toml`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations, pairwise
+
+import numpy as np
+import pandas as pd
+
+from ..core import Gate
+from ..plans import Plan
+from .check import Stack, group_codes, period_start, quarter_of
+from .locate import RawTable
+from .privacy import identifier_gate
+from .schema import layout
+
+
+def data_gates(tables: Mapping[str, Stack], plan: Plan) -> tuple[Gate, ...]:
+    """All gates of the data, in the order of a quality checklist; `passed` None where there is nothing to judge."""
+    return (
+        identifier_gate({name: item.frame for name, item in tables.items()}),
+        rows_reconcile(tables),
+        totals_tie(tables),
+        units_declared(tables),
+        amounts_plausible(tables),
+        places_complete(tables, plan),
+        months_complete(tables),
+        industry_known(tables),
+        unit_code_linkage(tables),
+        date_order_share(tables),
+        amount_order(tables),
+        duplicates(tables),
+        exposure_jumps(tables),
+    )
+
+
+def _limit(name: str) -> float:
+    return float(layout()["limits"][name])
+
+
+def _share(hits: int, n: int) -> float:
+    return hits / n if n else 1.0
+
+
+def _raws(tables: Mapping[str, Stack]) -> list[RawTable]:
+    return [part.raw for item in tables.values() for part in item.parts]
+
+
+def rows_reconcile(tables: Mapping[str, Stack]) -> Gate:
+    """Rows below the headers = rows kept + totals + footers + blank + repeated headers, over all files."""
+    counts: dict[str, int] = {}
+    for raw in _raws(tables):
+        for fate, n in raw.counts.items():
+            counts[fate] = counts.get(fate, 0) + n
+    stored = sum(len(item.frame) for item in tables.values())
+    kept = counts.get("kept", 0)
+    return Gate(
+        name="rows_reconcile",
+        passed=kept == stored,
+        severity="stop",
+        detail={
+            "files": len({raw.file for raw in _raws(tables)}),
+            "read": sum(counts.values()),
+            "kept": stored,
+            "totals": counts.get("total", 0),
+            "left_out": sum(counts.values()) - kept - counts.get("total", 0),
+        },
+    )
+
+
+def totals_tie(tables: Mapping[str, Stack]) -> Gate:
+    """Printed grand totals = sums of the rows above them, within the rounding of the file."""
+    checked, wrong = 0, []
+    for raw in _raws(tables):
+        if len(raw.totals) != 1:
+            continue
+        row, cells = raw.totals[0]
+        for column in raw.table.of_type("int", "money"):
+            if column.name in cells and (told := _plain_number(cells[column.name])) is not None:
+                checked += 1
+                total = float(np.nansum([_plain_number(v) or 0.0 for v in raw.columns[column.name]]))
+                slack = 0.5 if column.type == "int" else 0.005 * (len(raw.rows) + 1) + 1e-9 * abs(told)
+                if abs(total - told) > slack:
+                    wrong.append(
+                        {"file": raw.file, "row": row, "column": raw.headers[column.name], "stated": told, "sum": total}
+                    )
+    first = [{"key": "gate.totals_tie.item", "values": item} for item in wrong[:5]]
+    return Gate(
+        name="totals_tie",
+        passed=None if not checked else not wrong,
+        detail={"checked": checked, "n": len(wrong), "items": first or "–"},
+    )
+
+
+def _plain_number(cell: object) -> float | None:
+    if isinstance(cell, (int, float)):
+        return float(cell)
+    try:
+        return float(str(cell).replace(",", "").strip())
+    except ValueError:
+        return None
+
+
+def units_declared(tables: Mapping[str, Stack]) -> Gate:
+    """Money columns whose unit neither the file nor the workspace states; they were read as yuan."""
+    found = sorted(
+        {
+            f"{part.raw.file}: {header}"
+            for item in tables.values()
+            for part in item.parts
+            for header in part.notes["undeclared"]
+        }
+    )
+    return Gate(name="units_declared", passed=not found, detail={"n": len(found), "items": found[:5] or "–"})
+
+
+def amounts_plausible(tables: Mapping[str, Stack]) -> Gate:
+    """Amounts outside their usual range although file and workspace agree on the unit."""
+    found = [p for item in tables.values() for part in item.parts for p in part.notes["implausible"]]
+    return Gate(
+        name="amounts_plausible",
+        passed=not found,
+        detail={"n": len(found), "items": [f"{p.where.file}: {p.where.column}" for p in found[:5]] or "–"},
+    )
+
+
+def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
+    """Every city of the plan stands in every yearly or monthly official table that is there."""
+    names = [n for n in ("exposure_summary", "case_summary", "ledger", "policy_panel") if n in tables]
+    present = {name: set(tables[name].frame["place"].unique()) for name in names}
+    absent = [(name, place) for name in names for place in plan.cities if place not in present[name]]
+    items = [
+        {
+            "key": "gate.places_complete.item",
+            "values": {"table": {"key": f"table.{name}"}, "place": plan.place_name(place)},
+        }
+        for name, place in absent[:5]
+    ]
+    return Gate(
+        name="places_complete", passed=not absent if names else None, detail={"n": len(absent), "items": items or "–"}
+    )
+
+
+def months_complete(tables: Mapping[str, Stack]) -> Gate:
+    """Every place × industry has insured counts for every month from its first to the last of the table."""
+    if "exposure_summary" not in tables:
+        return Gate(name="months_complete", passed=None, detail={"n": 0, "cells": 0})
+    frame = tables["exposure_summary"].frame
+    starts = period_start(frame["month"])
+    month = (starts.dt.year * 12 + starts.dt.month).to_numpy(float)
+    cell = frame.assign(m=month).dropna(subset=["m"]).drop_duplicates(["place", "industry", "m"])
+    by = cell.groupby(["place", "industry"], sort=False)["m"].agg(["min", "size"])
+    gap = int((np.nanmax(month, initial=0) - by["min"] + 1 - by["size"]).sum())
+    return Gate(name="months_complete", passed=gap == 0, detail={"n": gap, "cells": int(by["size"].sum()) + gap})
+
+
+def industry_known(tables: Mapping[str, Stack]) -> Gate:
+    """Share of rows whose industry is not in the plan's list."""
+    notes = [
+        part.notes
+        for item in tables.values()
+        for part in item.parts
+        if any(column.codes for column in item.table.columns)
+    ]
+    unknown, rows = sum(n["unknown_industry"] for n in notes), sum(n["rows"] for n in notes)
+    share = unknown / rows if rows else 0.0
+    return Gate(
+        name="industry_known",
+        passed=share <= _limit("unknown_industry") if rows else None,
+        detail={"n": unknown, "rows": rows, "share": share, "limit": _limit("unknown_industry")},
+    )
+
+
+def unit_code_linkage(tables: Mapping[str, Stack]) -> Gate:
+    """Share of claims whose unit has insured workers in the quarter of injury: the codes of two systems meet."""
+    if not {"claim", "exposure"} <= set(tables):
+        return Gate(
+            name="unit_code_linkage",
+            passed=None,
+            detail={"n": 0, "rows": 0, "share": 1.0, "limit": _limit("unit_code_linkage")},
+        )
+    claims, exposure = tables["claim"].frame, tables["exposure"].frame
+    known = pd.MultiIndex.from_frame(exposure[["unit_id", "quarter"]]).drop_duplicates()
+    wanted = pd.MultiIndex.from_arrays([claims["unit_id"], quarter_of(claims["injury_date"])])
+    linked = int((known.get_indexer(wanted) >= 0).sum())
+    share = _share(linked, len(claims))
+    return Gate(
+        name="unit_code_linkage",
+        passed=share >= _limit("unit_code_linkage"),
+        detail={"n": len(claims) - linked, "rows": len(claims), "share": share, "limit": _limit("unit_code_linkage")},
+    )
+
+
+def date_order_share(tables: Mapping[str, Stack]) -> Gate:
+    """Share of pairs of dates in the order their table expects, over all chains of all tables."""
+    pairs, wrong = 0, 0
+    for item in tables.values():
+        for chain in (*item.table.order, *item.table.sequence):
+            for a, b in combinations([c for c in chain if c in item.frame], 2):
+                both = (item.frame[a].notna() & item.frame[b].notna()).to_numpy()
+                pairs += int(both.sum())
+                wrong += int((item.frame[b] < item.frame[a]).to_numpy()[both].sum())
+    share = _share(pairs - wrong, pairs)
+    return Gate(
+        name="date_order_share",
+        passed=share >= _limit("date_order_share") if pairs else None,
+        detail={"n": wrong, "rows": pairs, "share": share, "limit": _limit("date_order_share")},
+    )
+
+
+def amount_order(tables: Mapping[str, Stack]) -> Gate:
+    """Rows in which an amount exceeds the one that bounds it: paid > contract, contract > budget."""
+    rows, wrong = 0, 0
+    for item in tables.values():
+        for chain in item.table.usually_at_most:
+            for a, b in pairwise(chain):
+                both = item.frame[[a, b]].notna().all(axis=1)
+                rows += int(both.sum())
+                wrong += int((item.frame[a] > item.frame[b] + 0.005)[both].sum())
+    return Gate(name="amount_order", passed=wrong == 0 if rows else None, detail={"n": wrong, "rows": rows})
+
+
+def duplicates(tables: Mapping[str, Stack]) -> Gate:
+    """Rows that equal an earlier row in everything but their key: the same event entered twice?"""
+    rows, wrong = 0, 0
+    for item in tables.values():
+        if not item.table.suspect:
+            continue
+        columns = [c.name for c in item.table.kept if c.name not in item.table.key and item.frame[c.name].notna().any()]
+        codes, _ = group_codes(item.frame, columns)
+        rows, wrong = rows + len(codes), wrong + len(codes) - len(np.unique(codes))
+    share = wrong / rows if rows else 0.0
+    return Gate(
+        name="duplicates",
+        passed=share <= _limit("duplicates") if rows else None,
+        detail={"n": wrong, "rows": rows, "share": share, "limit": _limit("duplicates")},
+    )
+
+
+def exposure_jumps(tables: Mapping[str, Stack]) -> Gate:
+    """Share of month-to-month changes of insured counts beyond a factor, by place × industry (≥ 1,000 insured)."""
+    if "exposure_summary" not in tables:
+        return Gate(
+            name="exposure_jumps",
+            passed=None,
+            detail={"n": 0, "rows": 0, "share": 0.0, "factor": _limit("exposure_jump")},
+        )
+    frame = tables["exposure_summary"].frame
+    cells = frame.groupby(["place", "industry", "month"], sort=True)["insured"].sum().reset_index()
+    same = (cells["place"].eq(cells["place"].shift()) & cells["industry"].eq(cells["industry"].shift())).to_numpy()
+    now, before = cells["insured"].to_numpy(float), cells["insured"].shift().to_numpy(float)
+    use = same & (np.maximum(now, before) >= 1000)
+    jump = np.abs(np.log(np.maximum(now, 1)[use] / np.maximum(before, 1)[use])) > np.log(_limit("exposure_jump"))
+    share = float(jump.mean()) if use.any() else 0.0
+    return Gate(
+        name="exposure_jumps",
+        passed=share <= _limit("exposure_jump_share"),
+        detail={"n": int(jump.sum()), "rows": int(use.sum()), "share": share, "factor": _limit("exposure_jump")},
+    )

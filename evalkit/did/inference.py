@@ -1,0 +1,279 @@
+"""The router: what may be said about each effect, by which rule, and why that rule.
+
+"auto" (`methods.md` 1): one treated or one comparison cluster → not testable with this design, the effect is shown
+with its placebo rank and nothing else; otherwise the cluster jackknife (CR3) with Satterthwaite degrees of freedom,
+whatever they are, with a studentised-randomisation p beside it below 4 and no money means below 3. Any other method
+("cr1", "cr2", "cr3", "wild", "permutation", "usual") is given on request and labelled as requested.
+
+Inference always starts from a re-fit through `ESTIMATORS[path.method]` and the path's own `transform`, so that it also
+works after `combine` or `averted`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from ..core import Design, EffectPath, Inference, Panel, UserError, frozen_array
+from . import permutation, size, studentised, wild
+from .facts import Part, RowFacts, facts_of, parts_of, scores_of, usual_df, usual_vcov
+from .fit import Fit
+from .registry import ESTIMATORS
+
+METHODS = ("auto", "cr1", "cr2", "cr3", "wild", "permutation", "usual")
+LOW_DF, MONEY_DF = 4.0, 3.0
+"""Below the first a studentised-randomisation p is shown beside; below the second money has no mean."""
+
+
+def fit_path(method: str, panel: Panel, design: Design) -> EffectPath:
+    """Fit a registered estimator and attach inference by `design.rule`."""
+    fit = ESTIMATORS[method](panel, design)
+    return attach(fit.path, fit, panel, design.rule)
+
+
+def inference(path: EffectPath, panel: Panel, method: str = "auto") -> EffectPath:
+    """Attach inference to the rows of a path, also after `combine`, `select` or `averted`.
+
+    path     a path of a registered estimator with its `transform`; panel: the panel it was fitted on
+    method   "auto" (the router), "cr1", "cr2", "cr3" (Satterthwaite df but for cr1: t(G−1)), "wild" (restricted wild
+             cluster bootstrap, interval by inversion), "permutation" (placebo ranks; exact only where
+             `design.assignment` is "random"), "usual" (textbook standard error, independent rows)
+    Returns a new path with `inference`, `vcov`, `scores` (vcov = scoresᵀ scores) and `vcov_rule`.
+    Raises UserError("did_unknown_rule"), ("did_unknown_method") for a path whose estimator is not registered.
+    """
+    if path.method not in ESTIMATORS:
+        raise UserError("did_unknown_method", method=path.method, known=sorted(ESTIMATORS))
+    return attach(path, ESTIMATORS[path.method](panel, path.design), panel, method)
+
+
+def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
+    """Inference of `path`, a linear map of `fit.path`'s rows, from the fit's regressions."""
+    if method not in METHODS:
+        raise UserError("did_unknown_rule", rule=method, known=list(METHODS))
+    transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
+    parts = parts_of(fit, transform)
+    facts = facts_of(path, fit, transform, parts)
+    rule = {"auto": "cr3", "wild": "cr1", "permutation": "cr1", "usual": "cr1"}.get(method, method)
+    scores = scores_of(parts, rule)
+    path = replace(
+        path, scores=frozen_array(scores), vcov=frozen_array(scores.T @ scores), vcov_rule=rule, inference=()
+    )
+    context = Context(
+        path=path,
+        fit=fit,
+        panel=panel,
+        transform=transform,
+        parts=parts,
+        facts=facts,
+        placebos=_placebos(path, panel, facts, method),
+        studentised=_studentised(path, fit, panel, transform, facts, method),
+    )
+    if method == "usual":
+        path = replace(path, vcov=frozen_array(usual_vcov(fit, transform)), scores=None, vcov_rule="usual")
+        context = replace(context, path=path)
+    rows = tuple(_row(context, i, method) for i in range(len(path)))
+    return replace(path, inference=rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """All that judging one row may need."""
+
+    path: EffectPath
+    fit: Fit
+    panel: Panel
+    transform: np.ndarray
+    parts: tuple[Part, ...]
+    facts: RowFacts
+    placebos: permutation.Placebos | None
+    studentised: np.ndarray
+
+
+def _placebos(path: EffectPath, panel: Panel, facts: RowFacts, method: str) -> permutation.Placebos | None:
+    """Re-fits with other clusters treated: on request, or where the panel itself has one treated or one other cluster.
+
+    A late event time that a single cluster of several reaches gets none: its own placements are not the panel's.
+    """
+    _, treated, control = panel.cluster_counts()
+    untestable = (~facts.reference & np.isfinite(path.estimate) & ~facts.testable).any()
+    if method != "permutation" and not (untestable and min(treated, control) == 1):
+        return None
+    return permutation.placebos(panel, path.method, path.design)
+
+
+def _studentised(
+    path: EffectPath, fit: Fit, panel: Panel, transform: np.ndarray, facts: RowFacts, method: str
+) -> np.ndarray:
+    """(k,) studentised-randomisation p of the rows whose degrees of freedom call for it; NaN elsewhere."""
+    out = np.full(len(path), np.nan)
+    low = facts.testable & ~facts.reference & (facts.df < LOW_DF) & np.isfinite(path.estimate)
+    if method == "auto" and low.any():
+        out[low] = studentised.p_values(panel, fit, transform[low], path.design)
+    return out
+
+
+def _row(context: Context, i: int, method: str) -> Inference:
+    estimate, facts = context.path.estimate[i], context.facts
+    level = context.path.design.level
+    if not np.isfinite(estimate):
+        key = "zero_observed" if np.isneginf(estimate) else "no_estimate"
+        return Inference(rule="refused", reason="inference.reason.separated", level=level, refused=_refused(key))
+    if facts.reference[i]:
+        return Inference(rule="reference", reason="inference.reason.reference", level=level)
+    if method == "permutation":
+        return _permutation(context, i)
+    if not facts.testable[i]:
+        return _not_testable(context, i)
+    if method == "wild":
+        return _wild(context, i)
+    if method == "usual":
+        return _usual(context, i)
+    return _robust(context, i, method)
+
+
+def _refused(key: str) -> str:
+    return f"inference.refused.{key}"
+
+
+def _described(context: Context, i: int) -> dict[str, Any]:
+    """Fields that are description only and come with every rule."""
+    facts = context.facts
+    return {
+        "level": context.path.design.level,
+        "effective_treated": float(facts.effective[i, 0]),
+        "effective_control": float(facts.effective[i, 1]),
+    }
+
+
+def _not_testable(context: Context, i: int) -> Inference:
+    """One treated or one comparison cluster, or an effect that hangs on one cluster: effect and placebo rank only."""
+    facts = context.facts
+    if facts.treated[i] < 2:
+        key = "one_treated_cluster"
+    elif facts.control[i] < 2:
+        key = "one_control_cluster"
+    else:
+        key = "hangs_on_one_cluster"
+    rank = permutation.rank_of(context.placebos, context.transform[i])
+    return Inference(
+        rule="not_testable",
+        reason=f"inference.reason.{key}",
+        refused=_refused(key),
+        p_attainable=None if rank is None else 1 / rank.n,
+        extra={} if rank is None else {"placebo_rank": rank.rank, "placebo_of": rank.n},
+        **_described(context, i),
+    )
+
+
+def _std_error(path: EffectPath, i: int) -> float:
+    assert path.vcov is not None
+    return float(np.sqrt(path.vcov[i, i]))
+
+
+def t_interval(estimate: float, std_error: float, df: float, level: float) -> dict[str, Any]:
+    """Statistic, two-sided p and interval from t(df)."""
+    statistic = estimate / std_error if std_error > 0 else np.inf * np.sign(estimate)
+    half = float(stdtrit(df, 0.5 + level / 2)) * std_error
+    return {
+        "std_error": float(std_error),
+        "df": float(df),
+        "statistic": float(statistic),
+        "p_value": float(2 * stdtr(df, -abs(statistic))),
+        "conf_low": float(estimate - half),
+        "conf_high": float(estimate + half),
+    }
+
+
+def _robust(context: Context, i: int, method: str) -> Inference:
+    path, facts = context.path, context.facts
+    df = float(facts.n_clusters[i] - 1 if method == "cr1" else facts.df[i])
+    se = _std_error(path, i)
+    reason = "requested" if method != "auto" else ("cr3" if df >= LOW_DF else "cr3_low_df")
+    extra: dict[str, Any] = {}
+    if method == "auto":
+        extra = _beside(context, i, df)
+    if context.fit.path.method == "first_difference":
+        extra |= _usual_beside(context, i)
+    return Inference(
+        rule="cr3" if method == "auto" else method,
+        reason=f"inference.reason.{reason}",
+        size=_size(context, i) if method == "auto" else {},
+        extra=extra,
+        **t_interval(float(path.estimate[i]), se, df, path.design.level),
+        **_described(context, i),
+    )
+
+
+def _size(context: Context, i: int) -> dict[str, float]:
+    """Simulated size of the design, for overall rows only (event times would repeat it)."""
+    if context.path.terms[i].event_time is not None:
+        return {}
+    return size.scenarios(context.fit, context.transform[i], context.path.design, context.panel)
+
+
+def _beside(context: Context, i: int, df: float) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if np.isfinite(context.studentised[i]):
+        extra |= {"studentised_p": float(context.studentised[i]), "studentised_note": "inference.note.studentised"}
+    if df < MONEY_DF:
+        extra["money"] = "inference.note.no_money_means"
+    return extra
+
+
+def _usual(context: Context, i: int) -> Inference:
+    path = context.path
+    return Inference(
+        rule="usual",
+        reason="inference.reason.usual",
+        **t_interval(float(path.estimate[i]), _std_error(path, i), usual_df(context.fit), path.design.level),
+        **_described(context, i),
+    )
+
+
+def _usual_beside(context: Context, i: int) -> dict[str, Any]:
+    se = float(np.sqrt(usual_vcov(context.fit, context.transform)[i, i]))
+    return {"usual_std_error": se, "usual_df": float(usual_df(context.fit))}
+
+
+def _wild(context: Context, i: int) -> Inference:
+    live = [p for p in context.parts if p.contrast[i].any()]
+    if len(live) != 1:
+        raise UserError("wild_joint_outcomes", row=context.path.terms[i].term)
+    part, path = live[0], context.path
+    result = wild.bootstrap(
+        part.system,
+        part.contrast[i],
+        level=path.design.level,
+        seed=path.design.seed,
+    )
+    shift = float(path.estimate[i]) - float(part.contrast[i] / part.system.scale @ part.system.beta)
+    return Inference(
+        rule="wild",
+        reason="inference.reason.requested",
+        std_error=_std_error(path, i),
+        statistic=result.statistic,
+        p_value=result.p_value,
+        conf_low=result.conf_low + shift,
+        conf_high=result.conf_high + shift,
+        p_attainable=result.p_attainable,
+        extra={"draws": result.draws, "weights": result.weights},
+        **_described(context, i),
+    )
+
+
+def _permutation(context: Context, i: int) -> Inference:
+    rank = permutation.rank_of(context.placebos, context.transform[i])
+    if rank is None:
+        return Inference(rule="refused", reason="inference.reason.requested", refused=_refused("no_permutation"))
+    exact = context.path.design.assignment == "random"
+    return Inference(
+        rule="permutation",
+        reason="inference.reason.permutation_exact" if exact else "inference.reason.placebo",
+        p_value=rank.p_value if exact else None,
+        p_attainable=1 / rank.n,
+        extra={"placebo_rank": rank.rank, "placebo_of": rank.n, "enumerated": rank.enumerated},
+        **_described(context, i),
+    )

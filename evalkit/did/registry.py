@@ -1,0 +1,19 @@
+"""The estimators by name. A new one is a function (Panel, Design) → Fit and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..core import Design, Panel
+from .first_difference import first_difference_fit
+from .fit import Fit
+from .ppml import ppml_event_study_fit, ppml_fit
+from .twfe import event_study_fit, twfe_fit
+
+ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
+    "twfe": twfe_fit,
+    "event_study": event_study_fit,
+    "first_difference": first_difference_fit,
+    "ppml": ppml_fit,
+    "ppml_event_study": ppml_event_study_fit,
+}

@@ -1,0 +1,174 @@
+"""Published reports: nbconvert draws the exhibits of an executed notebook in the language asked for.
+
+No kernel runs. Every number comes from the exhibit payloads of one execution, so all languages show the same ones.
+What a published notebook shows:
+
+- a Markdown cell that contains `evalkit:heading <message key>` becomes that heading in the report's language (the
+  first one is the title of the report; a heading without exhibits after it is left out);
+- outputs with an exhibit payload (`application/vnd.evalkit.exhibit+json`) become the exhibit;
+- Markdown cells tagged `publish` are shown as they are, cleaned by an allow-list; everything else stays inside.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..core import UserError
+from .light import nbformat
+from .prepare import move_into_place
+from .report import exhibit_of, report_context, sanitised
+from .results import NAME as RESULTS
+from .results import read_results, write_text
+from .stages import FOLDERS
+
+nbformat()
+
+from nbconvert.exporters.templateexporter import TemplateExporter  # noqa: E402
+from traitlets import Enum, Unicode, default  # noqa: E402
+from traitlets.config import Config  # noqa: E402
+
+from ..text import DEFAULT  # noqa: E402
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+class EvalkitHTMLExporter(TemplateExporter):
+    """Exports an executed evalkit notebook as one self-contained HTML page without scripts.
+
+    `jupyter nbconvert --to evalkit-html notebook.ipynb --EvalkitHTMLExporter.language=en` works too: results.json
+    is looked for beside the notebook.
+    """
+
+    export_from_notebook = "evalkit HTML"
+    output_mimetype = "text/html"
+    language = Unicode(DEFAULT, help="language of the report").tag(config=True)
+    edition = Enum(("public", "internal"), "public", help="whether internal exhibits are shown").tag(config=True)
+
+    @default("file_extension")
+    def _file_extension_default(self) -> str:
+        return ".html"
+
+    @default("template_name")
+    def _template_name_default(self) -> str:
+        return "evalkit"
+
+    @default("extra_template_basedirs")
+    def _default_extra_template_basedirs(self) -> list[str]:
+        return [str(TEMPLATES)]
+
+    @property
+    def default_config(self) -> Config:
+        config = Config({"RegexRemovePreprocessor": {"enabled": False}, "TagRemovePreprocessor": {"enabled": False}})
+        config.merge(super().default_config)
+        return config
+
+    def default_filters(self) -> Any:
+        yield from super().default_filters()
+        yield ("evalkit_exhibit", self._exhibit)
+        yield ("evalkit_markdown", self._markdown)
+
+    def from_notebook_node(
+        self, nb: Any, resources: dict[str, Any] | None = None, **kw: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Convert an executed notebook. `resources["results"]` holds results.json, else it is read from beside the
+        notebook. After the call, `resources["evalkit"]["rendered"]` lists the ids of the exhibits on the page."""
+        resources = dict(resources or {})
+        results = resources.pop("results", None) or _beside(resources)
+        self._context = report_context(nb, results, self.language, self.edition)
+        html, resources = super().from_notebook_node(nb, {**resources, "evalkit": self._context}, **kw)
+        return html, {**resources, "evalkit": self._context}
+
+    def _exhibit(self, output: Mapping[str, Any]) -> str:
+        from ..show import render
+
+        exhibit = exhibit_of(output)
+        if exhibit is None or (self.edition == "public" and exhibit["release"] != "public"):
+            return ""
+        self._context["rendered"].append(exhibit["id"])
+        return str(render(exhibit, self.language))
+
+    def _markdown(self, cell: Mapping[str, Any]) -> str:
+        if html := self._context["headings"].get(cell["id"]):
+            return str(html)
+        if "publish" in cell["metadata"].get("tags", ()):
+            return sanitised(cell["source"])
+        return ""
+
+
+def publish(folder: Path, languages: Sequence[str] = ()) -> tuple[Path, ...]:
+    """Write every report of a run and its index pages, in one process and without a kernel.
+
+    folder     a run (it holds run.json);  languages: default those of the run
+
+    Returns the paths of the reports. Raises UserError where `folder` is no run, ValueError where a page does
+    not show exactly the exhibits of results.json.
+    """
+    from .site import write_site
+
+    if not (folder / "run.json").is_file():
+        raise UserError("run_missing", folder=folder.name)
+    run = json.loads((folder / "run.json").read_text("utf-8"))
+    languages = tuple(languages) or tuple(run["languages"])
+    exporters = {lang: EvalkitHTMLExporter(language=lang) for lang in languages}
+    annexes = {lang: EvalkitHTMLExporter(language=lang, edition="internal") for lang in languages}
+    written: list[Path] = []
+    for task in run["tasks"]:
+        target = folder / FOLDERS[task["kind"]] / task["id"]
+        if task["status"] != "ok":
+            shutil.rmtree(target, ignore_errors=True)
+            continue
+        source = folder / "internal" / FOLDERS[task["kind"]] / task["id"]
+        written += _reports(source, target, exporters)
+        _annexes(source, annexes)
+    write_site(folder, run, languages)
+    return tuple(written)
+
+
+def render_report(source: Path, exporter: EvalkitHTMLExporter) -> str:
+    """One report as HTML from the folder of a finished task. Raises ValueError where exhibits are missing, shown
+    twice, or differ from results.json."""
+    notebook = nbformat().read(str(source / "notebook.ipynb"), as_version=4)
+    results = read_results(source)
+    html, resources = exporter.from_notebook_node(notebook, {"results": results})
+    _check_complete(results, notebook, resources["evalkit"]["rendered"], exporter.edition)
+    return html
+
+
+def _reports(source: Path, target: Path, exporters: Mapping[str, EvalkitHTMLExporter]) -> list[Path]:
+    """Render every language first, then let the folder appear at once."""
+    fresh = target.with_name(f".{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    for lang, exporter in exporters.items():
+        write_text(fresh / f"report.{lang}.html", render_report(source, exporter))
+    move_into_place(fresh, target)
+    return [target / f"report.{lang}.html" for lang in exporters]
+
+
+def _annexes(source: Path, exporters: Mapping[str, EvalkitHTMLExporter]) -> None:
+    """The complete edition, internal exhibits included, stays under internal/."""
+    if all(e["release"] == "public" for e in read_results(source)["exhibits"].values()):
+        return
+    for lang, exporter in exporters.items():
+        write_text(source / f"annex.{lang}.html", render_report(source, exporter))
+
+
+def _check_complete(results: Mapping[str, Any], notebook: Any, rendered: Sequence[str], edition: str) -> None:
+    wanted = [k for k, e in results["exhibits"].items() if edition == "internal" or e["release"] == "public"]
+    if sorted(wanted) != sorted(rendered):
+        missing, extra = set(wanted) - set(rendered), [r for r in rendered if rendered.count(r) > 1 or r not in wanted]
+        raise ValueError(f"report and results.json differ: missing {sorted(missing)}, unexpected {sorted(set(extra))}")
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            exhibit = exhibit_of(output)
+            if exhibit is not None and exhibit != results["exhibits"][exhibit["id"]]:
+                raise ValueError(f"exhibit {exhibit['id']} in the notebook is not the one in results.json")
+
+
+def _beside(resources: Mapping[str, Any]) -> dict[str, Any] | None:
+    path = Path(resources.get("metadata", {}).get("path") or ".") / RESULTS
+    return read_results(path) if path.is_file() else None

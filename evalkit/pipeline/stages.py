@@ -1,0 +1,185 @@
+"""The plan of a run: which notebooks, for whom, in which order, and the key that tells whether one is up to date."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import evalkit
+
+from ..core import UserError
+from .parameters import read_notebook
+from .prepare import Prepared, inputs_by_place
+from .results import digest
+from .workspace import Workspace, select_places
+
+KINDS = ("project", "city", "province")
+NOTEBOOKS = {
+    "project": "project_evaluation.ipynb",
+    "city": "city_assessment.ipynb",
+    "province": "province_assessment.ipynb",
+}
+FOLDERS = {"project": "projects", "city": "cities", "province": "province"}
+_SAFE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One notebook for one project, city or province.
+
+    id      safe as a folder name and as a parameter;  project: the real project number
+    needs   names of the tasks whose results it reads;  key: changes when anything it depends on changes
+    """
+
+    kind: str
+    id: str
+    place: str
+    project: str = ""
+    title: dict[str, str] = field(default_factory=dict)
+    notebook: Path
+    needs: tuple[str, ...] = ()
+    key: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}/{self.id}"
+
+
+def plan_tasks(
+    workspace: Workspace, prepared: Prepared, *, places: Sequence[str] = (), notebooks: Path | None = None
+) -> tuple[Task, ...]:
+    """Tasks of a run: projects with an enrolment list, cities, province; only kinds the plan has sections for.
+
+    `places` limits them to these codes (the province runs when its own code is named or nothing is).
+    Raises UserErrors for unknown places.
+    """
+    folder = notebooks or notebooks_folder()
+    plan = workspace.plan
+    chosen = select_places(workspace, tuple(p for p in places if p != plan.province))
+    chosen = () if places and set(places) == {plan.province} else chosen
+    kinds = {kind for kind in KINDS if workspace.sections.get(kind)}
+    files = inputs_by_place(prepared.canonical)
+    projects = _projects(workspace, prepared, chosen, folder) if "project" in kinds else []
+    cities = [_city(workspace, place, projects, folder) for place in chosen] if "city" in kinds else []
+    tasks = [*projects, *cities]
+    if "province" in kinds and (not places or plan.province in places):
+        tasks.append(_province(workspace, tasks, folder))
+    return tuple(_keyed(t, workspace, prepared, files) for t in tasks)
+
+
+def notebooks_folder() -> Path:
+    """Folder of the notebooks: inside the installed package, else beside the package in a source tree."""
+    package = Path(evalkit.__file__).resolve().parent
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if folder.is_dir():
+            return folder
+    raise UserError("notebooks_missing")
+
+
+def safe_id(text: str) -> str:
+    """`text` where it can serve as a folder name, else a name made of its digest."""
+    return text if _SAFE.match(text) else "p-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def parameters(task: Task, workspace: str, out: str) -> dict[str, Any]:
+    """What the notebook of a task is given; every value is ASCII."""
+    project = task.id if task.kind == "project" else ""
+    return {"workspace": workspace, "place": safe_id(task.place), "project": project, "out": out}
+
+
+def ready(tasks: Iterable[Task], ended: set[str]) -> list[Task]:
+    """Tasks whose needs have ended, well or badly, in the order of the plan."""
+    return [t for t in tasks if t.name not in ended and set(t.needs) <= ended]
+
+
+def evaluated_projects(canonical: Any) -> list[tuple[str, str, str]]:
+    """(project_id, place, title) of the projects with at least one enrolled unit, in the order of the ledger."""
+    tables = canonical.tables
+    if "project" not in tables or "enrolment" not in tables:
+        return []
+    enrolment = tables["enrolment"]
+    enrolled = set(enrolment.loc[enrolment["enrolled_from"].notna(), "project_id"].astype(str))
+    rows = tables["project"][["project_id", "place", "title"]].astype(str).itertuples(index=False, name=None)
+    return [row for row in rows if row[0] in enrolled]
+
+
+def _projects(workspace: Workspace, prepared: Prepared, places: Sequence[str], folder: Path) -> list[Task]:
+    return [
+        Task(
+            kind="project",
+            id=safe_id(project),
+            place=place,
+            project=project,
+            title=dict.fromkeys(workspace.languages, title),
+            notebook=folder / NOTEBOOKS["project"],
+        )
+        for project, place, title in evaluated_projects(prepared.canonical)
+        if place in places
+    ]
+
+
+def _city(workspace: Workspace, place: str, projects: Sequence[Task], folder: Path) -> Task:
+    return Task(
+        kind="city",
+        id=safe_id(place),
+        place=place,
+        title=workspace.plan.place_name(place),
+        notebook=folder / NOTEBOOKS["city"],
+        needs=tuple(p.name for p in projects if p.place == place),
+    )
+
+
+def _province(workspace: Workspace, others: Sequence[Task], folder: Path) -> Task:
+    place = workspace.plan.province
+    return Task(
+        kind="province",
+        id=safe_id(place),
+        place=place,
+        title=workspace.plan.place_name(place),
+        notebook=folder / NOTEBOOKS["province"],
+        needs=tuple(t.name for t in others),
+    )
+
+
+def _keyed(task: Task, workspace: Workspace, prepared: Prepared, files: dict[str, Any]) -> Task:
+    from dataclasses import replace
+
+    inputs = files if task.kind == "province" else [files.get(task.place, []), files[""]]
+    parts = {
+        "notebook": code_digest(task.notebook),
+        "task": [task.kind, task.place, task.project, *task.needs],
+        "settings": workspace.digest,
+        "inputs": inputs,
+        "peers": prepared.peers_edition,
+        "code": package_digest(),
+        "environment": environment_digest(),
+    }
+    return replace(task, key=digest(parts))
+
+
+@lru_cache(maxsize=8)
+def code_digest(notebook: Path) -> str:
+    """Digest of the code cells of a notebook; tags, headings and outputs do not count."""
+    return digest([c.source for c in read_notebook(notebook).cells if c.cell_type == "code"])
+
+
+@lru_cache(maxsize=1)
+def package_digest() -> str:
+    """Digest of every source and data file of this package."""
+    package = Path(evalkit.__file__).resolve().parent
+    total = hashlib.sha256()
+    for path in sorted(p for p in package.rglob("*") if p.suffix in (".py", ".toml", ".csv", ".json", ".j2")):
+        total.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def environment_digest() -> str:
+    """Digest of the names and versions of the installed distributions."""
+    return digest(sorted({f"{d.metadata['Name']}=={d.version}" for d in distributions()}))

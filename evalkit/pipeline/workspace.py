@@ -1,0 +1,154 @@
+"""A workspace: a folder with `evalkit.toml` and office files, opened once and never written to."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..core import Problem, UserErrors, Where
+from ..plans import Plan, load
+from .settings import FILE, Settings, date_problems, hint, read_settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Privacy:
+    """Smallest counts shown outside (`public_threshold`) and inside (`internal_threshold`) government."""
+
+    public_threshold: int
+    internal_threshold: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Workspace:
+    """Everything `evalkit.toml` says, checked, with its plan.
+
+    root       folder that holds evalkit.toml;  files: `data.FileSpec` in the order of the file
+    places     codes of the places that get a report of their own;  period: the year reported on
+    as_of      ISO date up to which the data are known;  digest: of the text of evalkit.toml
+    """
+
+    root: Path
+    name: str
+    plan: Plan
+    title: dict[str, str]
+    period: int
+    as_of: str
+    language: str
+    languages: tuple[str, ...]
+    seed: int
+    synthetic: bool
+    origin: str
+    draws: int
+    places: tuple[str, ...]
+    privacy: Privacy
+    files: tuple[Any, ...]
+    digest: str = ""
+    sections: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def load_workspace(root: Path | str) -> Workspace:
+    """Open the workspace at `root`.
+
+    Raises UserErrors listing every problem of evalkit.toml: unknown keys with the nearest known one, missing keys,
+    values out of range, unknown plan, unknown places, unknown tables.
+    """
+    root = Path(root).expanduser().resolve()
+    settings = read_settings(root)
+    text = (root / FILE).read_text("utf-8-sig")
+    problems = list(date_problems(settings, text))
+    plan = _plan(settings, root, problems)
+    if plan is not None:
+        problems += _unknown_places(settings, plan)
+    problems += _unknown_tables(settings)
+    if problems or plan is None:
+        raise UserErrors(problems)
+    return _assembled(root, settings, plan, text)
+
+
+def select_places(workspace: Workspace, places: tuple[str, ...]) -> tuple[str, ...]:
+    """The chosen places in the order of the plan, all of them for (). Raises UserErrors for unknown codes."""
+    problems = [_unknown_place(p, workspace.plan, "") for p in places if p not in workspace.places]
+    if problems:
+        raise UserErrors(problems)
+    return tuple(p for p in workspace.places if not places or p in places)
+
+
+def hashing_key(workspace: Workspace) -> bytes:
+    """Secret with which identifiers are hashed before they enter a table (`data.key_for`).
+
+    Synthetic workspaces hold no person: their key follows from their name, and nothing is stored on the machine.
+    """
+    if workspace.synthetic:
+        return hashlib.sha256(f"synthetic:{workspace.name}".encode()).digest()
+    from ..data import key_for
+
+    return key_for(workspace.root)
+
+
+def _plan(settings: Settings, root: Path, problems: list[Problem]) -> Plan | None:
+    try:
+        return load(settings.workspace.plan, root)
+    except UserErrors as error:
+        problems.extend(error.problems)
+        return None
+
+
+def _unknown_places(settings: Settings, plan: Plan) -> list[Problem]:
+    return [_unknown_place(p, plan, FILE) for p in settings.workspace.places if p not in plan.cities]
+
+
+def _unknown_place(place: str, plan: Plan, file: str) -> Problem:
+    names = {word: code for code in plan.cities for word in (code, *plan.place_name(code).values())}
+    found = names.get(place)
+    values = {"place": place, "known": list(plan.cities), "hint": hint(found or place, list(plan.cities))}
+    return Problem(key="workspace_place", where=Where(file=file or None), values=values)
+
+
+def _unknown_tables(settings: Settings) -> list[Problem]:
+    known = _tables()
+    return [
+        Problem(
+            key="workspace_table",
+            where=Where(file=FILE, column="files.table"),
+            values={"table": f.table, "known": known, "hint": hint(f.table, known)},
+        )
+        for f in settings.files
+        if f.table not in known
+    ]
+
+
+def _tables() -> list[str]:
+    import tomllib
+    from importlib.resources import files
+
+    return sorted(tomllib.loads((files("evalkit.data") / "tables.toml").read_text("utf-8")))
+
+
+def _assembled(root: Path, settings: Settings, plan: Plan, text: str) -> Workspace:
+    from ..data.read import FileSpec
+
+    w = settings.workspace
+    return Workspace(
+        root=root,
+        name=w.name,
+        plan=plan,
+        title=dict(w.title),
+        period=w.period,
+        as_of=w.as_of,
+        language=w.language,
+        languages=tuple(dict.fromkeys(w.languages)),
+        seed=w.seed,
+        synthetic=w.synthetic,
+        origin=w.origin,
+        draws=w.draws,
+        places=tuple(p for p in plan.cities if not w.places or p in w.places),
+        privacy=Privacy(**settings.privacy.model_dump()),
+        files=tuple(
+            FileSpec(table=f.table, path=f.path, encoding=f.encoding, units=dict(f.units), sheet=f.sheet or None)
+            for f in settings.files
+        ),
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        sections={kind: tuple(keys) for kind, keys in plan.settings.get("sections", {}).items()},
+    )

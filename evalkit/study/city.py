@@ -1,0 +1,509 @@
+"""Sections of a city's report (and those that the province shares): scope, situation, target, effects, economics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from .. import assess
+from ..assess.frames import rows_of
+from ..core import Exhibit, Section, to_plain
+from .build import column, facts, figure, message, prose, section, table
+from .case import Case
+from .economics import icer_words
+
+RATE_CODES = ("I01", "I02", "I03", "I04", "I05")
+
+
+def scope(case: Case) -> Section:
+    """What the report rests on: plan, period, data date, sources with their row counts, definitions."""
+    settings = case.plan.settings
+    items = [
+        (column("plan_title", "message"), message("name.plain", name=settings["title"])),
+        (column("plan_document"), settings.get("document")),
+        (column("period"), str(case.period)),
+        (column("as_of"), case.as_of),
+        (column("maturity_months", "int"), settings.get("maturity_months")),
+        (column("peers_edition"), case.peers_edition or None),
+        (column("seed"), str(case.seed)),
+    ]
+    return section(
+        "scope",
+        [facts(case, "scope_facts", [i for i in items if i[1] is not None]), data_matrix(case), definitions(case)],
+    )
+
+
+def data_matrix(case: Case) -> Exhibit:
+    """One row per canonical table that has rows: how many, from how many files."""
+    rows = []
+    for name, frame in case.tables.items():
+        if len(frame):
+            files = sum(i.table == name for i in case.canonical.inputs)
+            rows.append([message(f"table.{name}"), len(frame), files])
+    columns = (column("table", "message"), column("rows", "int"), column("files", "int"))
+    return table(case, "scope_data", columns, rows)
+
+
+def definitions(case: Case) -> Exhibit | None:
+    """Names and formulas of the indicators that this edition computes."""
+    shown = [i for i in case.plan.indicators if i.options.get("computed", True)]
+    if not shown:
+        return None
+    columns = (column("code"), column("indicator", "message"), column("definition", "message"), column("unit"))
+    rows = [
+        [i.code, message(f"indicator.{i.code}.name"), message(f"indicator.{i.code}.definition"), i.unit] for i in shown
+    ]
+    return table(case, "scope_definitions", columns, rows)
+
+
+def place_of(case: Case) -> str:
+    return case.place or case.plan.province
+
+
+def profile(case: Case) -> Section:
+    """Insured, injuries by year, severity and situation, key industries."""
+    place = place_of(case)
+    yearly = assess.rates(case.canonical, case.plan, RATE_CODES, place=place)
+    exhibits = [
+        trend(case, yearly),
+        rates_table(case, yearly),
+        industry_table(case, place),
+        industries_figure(case, place),
+        severity_table(case, place),
+    ]
+    now = yearly[(yearly.indicator == "I01") & (yearly.year == case.period)]
+    values = {
+        "I01": None if now.empty else float(now.value.iloc[0]),
+        "I01_interval": None if now.empty else [float(now.conf_low.iloc[0]), float(now.conf_high.iloc[0])],
+        "cases": None if now.empty else float(now.numerator.iloc[0]),
+    }
+    return section("profile", exhibits, values=to_plain(values))
+
+
+def series_of(frame: pd.DataFrame, label: Any = None) -> dict[str, Any]:
+    """A tidy rate table as one line of a figure."""
+    out = {
+        "time": frame.year.tolist(),
+        "value": frame.value.tolist(),
+        "conf_low": frame.conf_low.tolist(),
+        "conf_high": frame.conf_high.tolist(),
+        "provisional": frame.provisional.tolist(),
+    }
+    return {**out, "label": label} if label is not None else out
+
+
+def trend(case: Case, yearly: pd.DataFrame) -> Exhibit:
+    """I01 over the years."""
+    own = yearly[yearly.indicator == "I01"]
+    payload = {"series": [series_of(own)], "y_label": "indicator.I01.name", "unit": "‰"}
+    return figure(
+        case,
+        "profile_trend",
+        "trend",
+        payload,
+        source="official",
+        alt={
+            "first_year": int(own.year.iloc[0]),
+            "first": float(own.value.iloc[0]),
+            "last_year": int(own.year.iloc[-1]),
+            "last": float(own.value.iloc[-1]),
+        },
+    )
+
+
+def rates_table(case: Case, yearly: pd.DataFrame) -> Exhibit:
+    """Every rate of the period and the year before, with counts and intervals."""
+    recent = yearly[yearly.year.isin([case.period, case.period - 1])]
+    columns = (
+        column("indicator", "message"),
+        column("year", "text"),
+        column("numerator", "int"),
+        column("denominator", "int"),
+        column("value", "number"),
+        column("interval", "interval"),
+        column("unit"),
+        column("provisional", "flag"),
+    )
+    rows = [
+        [
+            message(f"indicator.{r.indicator}.name"),
+            str(r.year),
+            r.numerator,
+            r.denominator,
+            r.value,
+            [r.conf_low, r.conf_high],
+            r.unit,
+            bool(r.provisional),
+        ]
+        for r in recent.itertuples()
+    ]
+    return table(case, "profile_rates", columns, rows, source="official", notes=[message("note.provisional")])
+
+
+def industry_table(case: Case, place: str) -> Exhibit:
+    """Insured, cases and rate of each industry in the period."""
+    frame = assess.rates(
+        case.canonical, case.plan, ("I01",), place=place, by=("year", "industry"), years=(case.period, case.period)
+    )
+    columns = (
+        column("industry", "message"),
+        column("denominator", "int"),
+        column("numerator", "int"),
+        column("value", "number", unit="‰"),
+        column("interval", "interval"),
+    )
+    rows = [
+        [
+            industry(case, r.industry),
+            r.denominator,
+            r.numerator,
+            r.value,
+            None if pd.isna(r.conf_low) else [r.conf_low, r.conf_high],
+        ]
+        for r in frame.itertuples()
+    ]
+    return table(
+        case,
+        "profile_industries",
+        columns,
+        rows,
+        source="official",
+        period=case.period,
+        notes=[message("note.project_insured")],
+    )
+
+
+def industry(case: Case, code: str) -> Any:
+    return message("name.plain", name=case.plan.industry_name(code))
+
+
+def industries_figure(case: Case, place: str) -> Exhibit:
+    """Six panels: I01 of the key industries over the years."""
+    frame = assess.rates(case.canonical, case.plan, ("I01",), place=place, by=("year", "industry"))
+    panels = []
+    for code in case.plan.key_industries:
+        own = frame[(frame.industry == code)]
+        if own.value.notna().any():
+            panels.append(series_of(own, case.plan.industry_name(code)))
+    payload = {"panels": panels, "y_label": "indicator.I01.name", "unit": "‰", "scale": "free"}
+    return figure(case, "profile_key_industries", "small_multiples", payload, source="official", alt={"n": len(panels)})
+
+
+def severity_table(case: Case, place: str) -> Exhibit:
+    """Cases of the period by situation and severity group."""
+    groups = case.plan.settings["severity"]
+    frame = rows_of(case.canonical, "case_summary", case.plan, place)
+    frame = frame[frame.month.astype(str).str[:4] == str(case.period)]
+    group = {grade: name for name, grades in groups.items() for grade in grades}
+    counts = frame.assign(group=frame.grade.map(group)).pivot_table(
+        index="situation", columns="group", values="cases", aggfunc="sum", fill_value=0, observed=True
+    )
+    columns = [
+        column("situation", "message"),
+        *(column(f"severity_{g}", "int") for g in groups),
+        column("total", "int"),
+    ]
+    rows = [
+        [message(f"situation.{s}"), *(int(row.get(g, 0)) for g in groups), int(row.sum())]
+        for s, row in counts.iterrows()
+    ]
+    rows.append(
+        [
+            message("col.total"),
+            *(int(counts.get(g, pd.Series([0])).sum()) for g in groups),
+            int(counts.to_numpy().sum()),
+        ]
+    )
+    return table(
+        case,
+        "profile_severity",
+        columns,
+        rows,
+        source="official",
+        period=case.period,
+        notes=[message("note.provisional")],
+    )
+
+
+def target(case: Case) -> Section:
+    """The −20 % target: pooled verdict with base-year sensitivity, the path, and each key industry."""
+    place = place_of(case)
+    verdicts = assess.key_industry_target(case.canonical, case.plan, place=place)
+    head = verdicts.iloc[0]
+    exhibits = [target_figure(case, place), target_table(case, verdicts), target_industries(case, place)]
+    values = {
+        "decline": head.decline,
+        "decline_interval": [head.conf_low, head.conf_high],
+        "target_status": head.status,
+    }
+    return section("target", exhibits, values=to_plain(values))
+
+
+def target_figure(case: Case, place: str) -> Exhibit:
+    """Observed path by base year against the one that meets the target."""
+    frame, rule = assess.target_path(case.canonical, case.plan, place=place), case.plan.settings["targets"]["decline"]
+    bases = list(dict.fromkeys(frame.base))
+    own = frame[(frame.base == bases[0])]
+    path = own[own.path.notna()]
+    payload = {
+        "series": [
+            {**series_of(own.rename(columns={"ratio": "value"})), "label": message("target.base", base=bases[0])}
+        ],
+        "path": {"time": path.year.tolist(), "value": path.path.tolist()},
+        "band": [1 - rule["value"], 1 - rule["band"]],
+    }
+    last = own.iloc[-1]
+    return figure(
+        case,
+        "target_path",
+        "target_path",
+        payload,
+        source="official",
+        base=bases[0],
+        alt={"base": bases[0], "year": int(last.year), "ratio": float(last.ratio)},
+    )
+
+
+def target_table(case: Case, verdicts: pd.DataFrame) -> Exhibit:
+    """One row per base year and variant: the verdict is the first."""
+    columns = (
+        column("base"),
+        column("variant", "message"),
+        column("base_rate", "number", unit="‰"),
+        column("rate", "number", unit="‰"),
+        column("decline", "percent", 1),
+        column("interval", "interval", 1, "%"),
+        column("status", "status"),
+        column("provisional", "flag"),
+    )
+    rows = [
+        [
+            r.base,
+            message(f"variant.{r.variant}"),
+            r.base_rate,
+            r.rate,
+            r.decline,
+            [r.conf_low, r.conf_high],
+            r.status,
+            bool(r.provisional),
+        ]
+        for r in verdicts.itertuples()
+    ]
+    return table(
+        case,
+        "target_verdicts",
+        columns,
+        rows,
+        source="official",
+        notes=[message("note.target_base"), message("note.target_not_effect")],
+    )
+
+
+def target_industries(case: Case, place: str) -> Exhibit:
+    """Decline of each key industry from the headline base."""
+    frame = assess.industry_targets(case.canonical, case.plan, place=place)
+    first = frame[frame.base == frame.base.iloc[0]]
+    columns = (
+        column("industry", "message"),
+        column("base_rate", "number", unit="‰"),
+        column("rate", "number", unit="‰"),
+        column("numerator", "int"),
+        column("decline", "percent", 1),
+        column("interval", "interval", 1, "%"),
+        column("status", "status"),
+    )
+    rows = [
+        [
+            industry(case, r.industry),
+            r.base_rate,
+            r.rate,
+            r.numerator,
+            r.decline,
+            None if pd.isna(r.conf_low) else [r.conf_low, r.conf_high],
+            r.status,
+        ]
+        for r in first.itertuples()
+    ]
+    return table(
+        case,
+        "target_industries",
+        columns,
+        rows,
+        source="official",
+        base=str(frame.base.iloc[0]),
+        notes=[message("note.project_insured")],
+    )
+
+
+def project_values(results: dict[str, Any], key: str) -> Any:
+    """A headline value of a finished project evaluation."""
+    return results["values"].get(key)
+
+
+def effects(case: Case) -> Section:
+    """Every evaluated project of this place: rate ratio with its interval, averted cases, level of evidence."""
+    if not case.projects:
+        return section("effects", [prose(case, "effects_none", [message("effects.none")])])
+    return section("effects", [effects_figure(case), effects_table(case)])
+
+
+def effects_figure(case: Case) -> Exhibit:
+    rows = []
+    for code, results in case.projects.items():
+        bounds = project_values(results, "rate_ratio_interval") or [None, None]
+        rows.append(
+            {
+                "label": code,
+                "estimate": project_values(results, "rate_ratio"),
+                "conf_low": bounds[0],
+                "conf_high": bounds[1],
+            }
+        )
+    return figure(
+        case,
+        "effects_forest",
+        "forest",
+        {"rows": rows, "measure": "rate_ratio"},
+        source="model",
+        n=len(rows),
+        alt={"n": len(rows)},
+    )
+
+
+def effects_table(case: Case) -> Exhibit:
+    columns = (
+        column("project_id"),
+        column("title"),
+        column("rate_ratio", "number", 3),
+        column("interval", "interval", 3),
+        column("averted", "number", 1),
+        column("verdict", "message"),
+        column("evidence_level"),
+    )
+    rows = []
+    for code, results in case.projects.items():
+        get = {
+            k: project_values(results, k)
+            for k in ("title", "rate_ratio", "rate_ratio_interval", "averted", "verdict", "evidence_level")
+        }
+        rows.append(
+            [
+                code,
+                get["title"],
+                get["rate_ratio"],
+                get["rate_ratio_interval"],
+                get["averted"],
+                message(f"verdict_word.{get['verdict']}"),
+                get["evidence_level"],
+            ]
+        )
+    return table(
+        case,
+        "effects_table",
+        columns,
+        rows,
+        source="model",
+        n=len(rows),
+        notes=[message("note.ratio_reading"), message("note.averted_reading")],
+    )
+
+
+def economics(case: Case) -> Section:
+    """What the evaluated projects of this place cost and saved the fund."""
+    if not case.projects:
+        return section("economics", [prose(case, "economics_none", [message("effects.none")])])
+    columns = (
+        column("project_id"),
+        column("title"),
+        column("actual_cost", "money"),
+        column("averted_cost", "money"),
+        column("npv", "money"),
+        column("npv_interval", "message"),
+        column("bcr", "number", 2),
+        column("cost_per_injury", "message"),
+        column("confidence", "percent", 0),
+    )
+    rows = [economics_row(code, results) for code, results in case.projects.items()]
+    return section(
+        "economics",
+        [
+            table(
+                case,
+                "economics_projects",
+                columns,
+                rows,
+                source="economics",
+                n=len(rows),
+                notes=[message("note.money_reading"), message("note.confidence")],
+            )
+        ],
+    )
+
+
+def economics_row(code: str, results: dict[str, Any]) -> list[Any]:
+    """One project's decision summary as a table row."""
+    found = results["economics"]["decision"]
+    low, high = found["npv_low"], found["npv_high"]
+    npv = None if low is None else message("money.interval", low=low / 1e4, high=high / 1e4)
+    return [
+        code,
+        project_values(results, "title"),
+        found["programme_cost"],
+        found["averted_cost"],
+        found["npv"],
+        npv,
+        found["bcr"],
+        icer_words(found),
+        found["confidence"],
+    ]
+
+
+def summary(case: Case) -> Section:
+    """Ten headline figures of a city, each with where it stands."""
+    if case.shows("series"):
+        return section(
+            "summary",
+            [prose(case, "summary_words", [message("summary.policy", name=case.plan.place_name(case.place))])],
+        )
+    from . import work
+
+    parts = {
+        "profile": profile(case),
+        "target": target(case),
+        "measures": work.measures(case),
+        "training": work.training(case),
+        "fund": work.fund(case),
+        "projects": work.projects(case),
+        "activities": work.activities(case),
+    }
+    v = {k: val for part in parts.values() for k, val in part.values.items()}
+    items = [
+        (column("I01", "number", unit="‰"), v.get("I01")),
+        (column("I01_interval", "interval"), v.get("I01_interval")),
+        (column("cases", "int"), v.get("cases")),
+        (column("decline", "percent"), v.get("decline")),
+        (column("decline_interval", "interval", 1, "%"), v.get("decline_interval")),
+        (column("target_status", "status"), v.get("target_status")),
+        (column("measures_done", "percent", 0), v.get("measures_done")),
+        (column("coverage", "percent"), v.get("coverage")),
+        (column("execution", "percent"), v.get("execution")),
+        (column("accepted_on_time", "percent", 0), v.get("accepted_on_time")),
+        (column("meetings_status", "status"), v.get("meetings_status")),
+    ]
+    words = [
+        message(
+            "summary.city",
+            name=case.plan.place_name(place_of(case)),
+            period=case.period,
+            projects=v.get("projects", 0),
+            evaluated=len(case.projects),
+        )
+    ]
+    if case.synthetic:
+        words.append(message("common.synthetic_note"))
+    return section(
+        "summary",
+        [prose(case, "summary_words", words), facts(case, "summary_facts", items)],
+        values={k: v.get(k) for k in ("I01", "decline", "target_status", "measures_done", "coverage", "execution")},
+    )

@@ -1,0 +1,233 @@
+"""From an estimated effect to money: one set of draws, the fund first, other perspectives beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import cea
+from ..core import Decision, EffectPath, Exhibit, Message, Psa, Section, to_plain
+from .build import column, facts, figure, message, prose, section, table
+from .case import Case
+
+PERSPECTIVES = ("fund", "employer", "society")
+SHENZHEN = "440300"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Money:
+    """Everything about the money of one programme: a decision per perspective, from the same draws."""
+
+    decisions: dict[str, Decision]
+    psa: Psa | None
+    costs: cea.UnitCosts
+    draws: cea.Draws
+
+    @property
+    def fund(self) -> Decision:
+        return self.decisions["fund"]
+
+
+def project_money(
+    case: Case, path: EffectPath, row: dict[str, Any], expected: dict[str, float], grades: pd.Series, delay: float
+) -> Money:
+    """Decision of one project.
+
+    path      joint count path by severity;  expected  injuries expected by severity for strata without a row
+    grades    avertable cases by grade before the start: the mix inside a severity group
+    delay     years from the project's start to the middle of the follow-up
+    """
+    draws = cea.averted_draws(path, case.draws, case.seed, expected=expected)
+    price_year = min(case.period, cea.price_years()[1])  # the report year's index is not out when the report is due
+    plan = cea.schedule(
+        f"{price_year}-12-31",
+        area="shenzhen" if row["place"] == SHENZHEN else "guangdong_ex_shenzhen",
+        price_year=price_year,
+    )
+    severity = {g: name for name, group in case.plan.settings["severity"].items() for g in group}
+    mix = {g: float(n) for g, n in grades.items() if n > 0 and g in severity}
+    costs = cea.unit_costs(plan, n=case.draws, seed=case.seed, mix=mix, severity=severity)
+    paid_in = min(int(row.get("fiscal_year") or price_year), price_year)
+    programme = float(cea.inflate(float(row.get("actual_cost") or row["budget"]), paid_in, price_year))
+    out, psa = {}, None
+    for perspective in PERSPECTIVES:
+        out[perspective], drawn = cea.decide(
+            draws, costs, programme, perspective=perspective, delay=delay, seed=case.seed
+        )
+        psa = drawn if perspective == "fund" else psa
+    return Money(decisions=out, psa=psa, costs=costs, draws=draws)
+
+
+def decision_message(decision: Decision) -> Message:
+    """What the economic evaluation allows to be said. No verdict at a borrowed threshold."""
+    if decision.refused or decision.npv is None or decision.npv_low is None or decision.npv_high is None:
+        return message("decision.refused", cost=decision.programme_cost / 1e4)
+    values = {
+        "npv": decision.npv / 1e4,
+        "low": decision.npv_low / 1e4,
+        "high": decision.npv_high / 1e4,
+        "confidence": 100 * (decision.confidence or 0.0),
+        "price_year": decision.price_year,
+    }
+    if decision.npv_low > 0:
+        return message("decision.saves", **values)
+    return message("decision.costs" if decision.npv_high < 0 else "decision.insufficient", **values)
+
+
+def icer_words(found: dict[str, Any]) -> Message:
+    """Cost per injury averted as words: a number only where a programme averts injuries at a net cost."""
+    if found.get("refused"):
+        return message("icer.refused")
+    if found.get("icer") is not None:
+        return message("icer.value", icer=found["icer"])
+    return message(f"icer.{found['dominance']}")
+
+
+def decision_section(case: Case, money: Money) -> Section:
+    """Tables and figures of the decision; the plain decision and unit costs go to results.json."""
+    exhibits: list[Exhibit | None] = [
+        prose(case, "economics_words", [decision_message(money.fund)]),
+        decision_table(case, money),
+        unit_cost_table(case, money),
+        breakeven_facts(case, money.fund),
+    ]
+    if money.psa is not None:
+        exhibits += [plane_figure(case, money), ceac_figure(case, money.psa)]
+    unverified = sorted(money.costs.unverified)
+    plain = {
+        "decision": to_plain(money.fund),
+        "perspectives": to_plain(money.decisions),
+        "unit_costs": to_plain(money.costs.table().to_dict("records")),
+        "unverified": unverified,
+    }
+    return section("economics", exhibits, economics=plain, values={"npv": money.fund.npv, "bcr": money.fund.bcr})
+
+
+def decision_table(case: Case, money: Money) -> Exhibit:
+    """One row per perspective."""
+    columns = (
+        column("perspective", "message"),
+        column("programme_cost", "money"),
+        column("averted_cost", "money"),
+        column("npv", "money"),
+        column("npv_interval", "message"),
+        column("bcr", "number", 2),
+        column("cost_per_injury", "message"),
+        column("confidence", "percent", 0),
+    )
+    rows = []
+    for name, d in money.decisions.items():
+        bounds = (
+            None
+            if d.npv_low is None or d.npv_high is None
+            else message("money.interval", low=d.npv_low / 1e4, high=d.npv_high / 1e4)
+        )
+        rows.append(
+            [
+                message(f"perspective.{name}"),
+                d.programme_cost,
+                d.averted_cost,
+                d.npv,
+                bounds,
+                d.bcr,
+                icer_words(to_plain(d)),
+                d.confidence,
+            ]
+        )
+    notes = [
+        message("note.money_reading"),
+        message("note.averted_draws"),
+        message("note.confidence"),
+        *(message(n) for n in money.fund.notes),
+    ]
+    if money.draws.zeroed:
+        notes.append(message("note.zeroed", names=[message(f"outcome.avertable.{z}") for z in money.draws.zeroed]))
+    return table(case, "economics_decision", columns, rows, source="economics", n=money.fund.n_draws, notes=notes)
+
+
+def unit_cost_table(case: Case, money: Money) -> Exhibit:
+    """Present value of one injury by severity and perspective."""
+    frame = money.costs.table()
+    columns = (
+        column("severity", "message"),
+        *(column(f"perspective_{p}", "money") for p in PERSPECTIVES),
+        column("unverified", "flag"),
+    )
+    rows = []
+    for severity in money.costs.severities:
+        own = frame[frame.severity == severity].set_index("perspective")
+        rows.append(
+            [
+                message(f"outcome.avertable.{severity}"),
+                *(float(own.value[p]) for p in PERSPECTIVES),
+                not bool(own.verified.all()),
+            ]
+        )
+    return table(
+        case,
+        "economics_costs",
+        columns,
+        rows,
+        source="benefits",
+        notes=[message("note.unverified", n=len(money.costs.unverified))],
+        price_year=money.costs.price_year,
+    )
+
+
+def breakeven_facts(case: Case, decision: Decision) -> Exhibit:
+    """Where the net saving is nil."""
+    kinds = {
+        "averted_cases": ("number", 1),
+        "rate_ratio": ("number", 3),
+        "programme_cost": ("money", 0),
+        "effect_factor": ("number", 2),
+        "unit_cost": ("money", 0),
+    }
+    items = [(column(f"breakeven_{k}", *kinds[k]), decision.breakeven.get(k)) for k in kinds]
+    return facts(case, "economics_breakeven", items, source="economics")
+
+
+def plane_figure(case: Case, money: Money) -> Exhibit:
+    """Draws of net cost and injuries averted, thinned for drawing; shares and ellipse rest on all of them."""
+    psa = money.psa
+    assert psa is not None
+    effect, cost = psa.effect[:, 1] - psa.effect[:, 0], psa.cost[:, 1] - psa.cost[:, 0]
+    shares = {
+        "better_cheaper": float(((effect > 0) & (cost <= 0)).mean()),
+        "better_dearer": float(((effect > 0) & (cost > 0)).mean()),
+        "worse_cheaper": float(((effect <= 0) & (cost <= 0)).mean()),
+        "worse_dearer": float(((effect <= 0) & (cost > 0)).mean()),
+    }
+    step = max(1, psa.n // 600)
+    payload = {
+        "effect": np.round(effect[::step], 2).tolist(),
+        "cost": np.round(cost[::step]).tolist(),
+        "total": psa.n,
+        "mean": [float(effect.mean()), float(cost.mean())],
+        "cov": np.cov(effect, cost).tolist(),
+        "shares": shares,
+    }
+    return figure(
+        case,
+        "economics_plane",
+        "ce_plane",
+        payload,
+        source="economics",
+        n=psa.n,
+        alt={"n": psa.n, "confidence": 100 * (shares["better_cheaper"] + shares["worse_cheaper"])},
+    )
+
+
+def ceac_figure(case: Case, psa: Psa) -> Exhibit:
+    """Confidence of net benefit over willingness to pay per injury averted: a curve, not a verdict."""
+    thresholds = np.linspace(0, 300_000, 61)
+    curve = cea.ceac(psa, thresholds)
+    value = curve.values["programme"]
+    error = curve.mc_error.get("programme", np.zeros_like(value))
+    payload = {"threshold": thresholds.tolist(), "series": [{"value": value.tolist(), "mc_error": error.tolist()}]}
+    return figure(
+        case, "economics_ceac", "ceac", payload, source="economics", n=psa.n, alt={"at_zero": 100 * float(value[0])}
+    )

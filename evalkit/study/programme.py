@@ -1,0 +1,213 @@
+"""A programme that some places run and others do not: the effect over places, few clusters done right.
+
+The headline test is the unweighted log-rate two-way fixed-effects estimate of `methods.md` 1; the exposure-weighted
+Poisson effect stands beside it as its own estimand and is what averted cases use. A plan may instead name a
+`policy_panel` outcome (any place × period series), evaluated the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .. import data, did
+from ..core import Design, Effect, EffectPath, Panel, Section, to_plain
+from .build import figure, message, prose, section, table
+from .case import Case
+from .effects import (
+    ESTIMATE_COLUMNS,
+    LEVEL_COLUMNS,
+    event_study_figure,
+    inference_card,
+    level_row,
+    ratio,
+    ratio_interval,
+    ratio_row,
+)
+from .project import averted_table, paths_figure
+from .verdict import evidence_level, verdict, verdict_message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Programme:
+    """Everything estimated for one programme over places."""
+
+    code: str
+    panel: Panel
+    design: Design
+    headline: EffectPath
+    weighted: EffectPath | None
+    events: EffectPath
+    differences: EffectPath | None
+    level: str
+
+    @property
+    def effect(self) -> Effect:
+        return self.headline.effects()[0]
+
+
+@lru_cache(maxsize=4)
+def evaluate(case: Case) -> Programme:
+    """Estimate the plan's first programme on all places."""
+    spec = case.plan.settings["programmes"][0]
+    if "outcome" in spec:
+        panel = data.policy_panel(case.canonical, case.plan, spec["outcome"])
+    else:
+        panel = data.city_panel(case.canonical, case.plan, spec["code"])
+    design = Design(
+        control=spec.get("control", "auto"), seed=case.seed, window=tuple(spec["window"]) if "window" in spec else None
+    )
+    logs = did.log_rate(panel)
+    weighted = did.ppml(panel, design) if panel.exposure is not None or spec.get("counts", True) else None
+    return Programme(
+        code=spec["code"],
+        panel=panel,
+        design=design,
+        headline=did.twfe(logs, design),
+        weighted=weighted,
+        events=did.event_study(logs, design),
+        differences=did.first_difference(logs, design) if spec.get("first_difference") else None,
+        level=evidence_level(panel, did.twfe(logs, design).effects()[0]),
+    )
+
+
+def programme(case: Case) -> Section:
+    """Effect of the programme over all places: estimates, paths, event study, inference card."""
+    ev = evaluate(case)
+    rows = [ratio_row("estimator.log_rate", ev.effect)]
+    if ev.weighted is not None:
+        rows.append(ratio_row("estimator.ppml_weighted", ev.weighted.effects()[0]))
+    clusters, treated, control = ev.panel.cluster_counts()
+    exhibits = [
+        prose(
+            case,
+            "programme_words",
+            [
+                message(
+                    "programme.design",
+                    clusters=clusters,
+                    treated=treated,
+                    control=control,
+                    first=str(ev.panel.times[0]),
+                    last=str(ev.panel.times[-1]),
+                ),
+                verdict_message(ev.effect, ev.level, ()),
+            ],
+        ),
+        table(
+            case,
+            "programme_estimates",
+            ESTIMATE_COLUMNS,
+            rows,
+            source="model",
+            n=ev.panel.n_units,
+            notes=[message("note.ratio_reading"), message("note.two_estimands")],
+        ),
+        differences_table(case, ev),
+        paths_figure(case, ev.panel, "programme_paths") if ev.panel.exposure is not None else mean_paths(case, ev),
+        event_study_figure(case, "programme_events", ev.events, ev.panel),
+        averted_table(case, ev.weighted, "programme_averted") if ev.weighted is not None else None,
+        inference_card(case, "programme_inference", ev.effect),
+    ]
+    values = {
+        "rate_ratio": ratio(ev.effect),
+        "rate_ratio_interval": ratio_interval(ev.effect),
+        "p_value": ev.effect.p_value,
+        "verdict": verdict(ev.effect),
+        "evidence_level": ev.level,
+    }
+    if ev.differences is not None:
+        usual = ev.differences.effects()[0]
+        values |= {"first_difference": usual.estimate}
+    effects = {"headline": to_plain(ev.headline), "events": to_plain(ev.events)}
+    if ev.weighted is not None:
+        effects["weighted"] = to_plain(ev.weighted)
+    if ev.differences is not None:
+        effects["first_difference"] = to_plain(ev.differences)
+    return section("programme", exhibits, values=to_plain(values), effects=effects, sources=ev.headline.sources)
+
+
+def differences_table(case: Case, ev: Programme) -> Any:
+    """First differences with the usual standard error, as published, and the router's answer beside it."""
+    if ev.differences is None:
+        return None
+    usual = did.inference(ev.differences, did.log_rate(ev.panel), method="usual").effects()[0]
+    routed = did.inference(ev.differences, did.log_rate(ev.panel), method="auto").effects()[0]
+    levels = [
+        level_row("estimator.first_difference_usual", usual),
+        level_row("estimator.first_difference_router", routed),
+        level_row("estimator.twfe_log", ev.effect),
+    ]
+    return table(
+        case,
+        "programme_differences",
+        LEVEL_COLUMNS,
+        levels,
+        source="model",
+        n=usual.n_obs,
+        notes=[message("note.usual_error")],
+    )
+
+
+def mean_paths(case: Case, ev: Programme) -> Any:
+    """Mean logs of treated and untreated places where there is no denominator."""
+    logs = np.log(ev.panel.matrix())
+    first = int(ev.panel.cohort[ev.panel.ever_treated].min())
+    payload = {
+        "time": list(ev.panel.times),
+        "start": ev.panel.times[first],
+        "y_label": "axis.mean_log",
+        "series": [
+            {"label": "group.treated", "value": np.nanmean(logs[ev.panel.ever_treated], axis=0)},
+            {"label": "group.untreated", "value": np.nanmean(logs[~ev.panel.ever_treated], axis=0)},
+        ],
+    }
+    return figure(
+        case,
+        "programme_paths",
+        "paths",
+        payload,
+        source="extract",
+        n=ev.panel.n_units,
+        alt={"start": ev.panel.times[first]},
+    )
+
+
+def robustness(case: Case) -> Section:
+    """The answer without each place in turn, and by other inference rules."""
+    ev = evaluate(case)
+    logs = did.log_rate(ev.panel)
+    frame = left_out(ev)
+    payload = {
+        "rows": [
+            {"label": case.plan.place_name(c), "value": float(np.exp(e))} for c, e in zip(frame.cluster, frame.estimate)
+        ],
+        "x_label": "axis.rate_ratio_without",
+        "digits": 3,
+        "reference": {"value": ratio(ev.effect), "label": "series.all"},
+    }
+    rows = []
+    for method in ("cr3", "cr2", "cr1", "wild", "permutation"):
+        e = did.inference(ev.headline, logs, method=method).effects()[0]
+        rows.append(ratio_row(f"inference.rule.{method}", e))
+    exhibits = [
+        figure(
+            case,
+            "robustness_loo_figure",
+            "dot_rank",
+            payload,
+            source="model",
+            n=len(frame),
+            alt={"low": float(np.exp(frame.estimate.min())), "high": float(np.exp(frame.estimate.max()))},
+        ),
+        table(case, "robustness_rules", ESTIMATE_COLUMNS, rows, source="model", notes=[message("note.rules_appendix")]),
+    ]
+    return section("robustness", exhibits)
+
+
+def left_out(ev: Programme) -> Any:
+    """Estimates without each cluster in turn, as a frame (cluster, estimate)."""
+    return did.leave_one_out(did.log_rate(ev.panel), ev.design, "twfe")

@@ -1,0 +1,235 @@
+"""Sections of the overview: all places side by side, the cap, the roll-up of measures, projects and money together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from .. import assess
+from ..core import Exhibit, Section, to_plain
+from .build import column, facts, figure, message, prose, section, table
+from .case import Case
+from .city import economics_row, effects_table, project_values, target
+from .work import measure_name, years
+
+
+def summary(case: Case) -> Section:
+    """Headline figures of the overview."""
+    name = case.plan.place_name(case.plan.province)
+    if case.shows("overview"):
+        part, money = target(case), cap_rows(case)
+        now = money[money.year == case.period]
+        items = [
+            (column("decline", "percent"), part.values["decline"]),
+            (column("decline_interval", "interval", 1, "%"), part.values["decline_interval"]),
+            (column("target_status", "status"), part.values["target_status"]),
+            (column("cap_ratio", "percent", 2), None if now.empty else float(now.ratio.iloc[0])),
+            (column("cap_status", "status"), None if now.empty else str(now.status.iloc[0])),
+            (column("cities_reported", "int"), len(case.cities)),
+            (column("evaluated", "int"), len(case.projects)),
+        ]
+        exhibits = [
+            prose(
+                case,
+                "summary_words",
+                [
+                    message(
+                        "summary.province",
+                        name=name,
+                        period=case.period,
+                        cities=len(case.plan.cities),
+                        evaluated=len(case.projects),
+                    )
+                ]
+                + ([message("common.synthetic_note")] if case.synthetic else []),
+            ),
+            facts(case, "summary_facts", items),
+        ]
+        values = {
+            "decline": part.values["decline"],
+            "target_status": part.values["target_status"],
+            "cap_ratio": None if now.empty else float(now.ratio.iloc[0]),
+        }
+        return section("summary", exhibits, values=to_plain(values))
+    return section("summary", [prose(case, "summary_words", [message("summary.policy", name=name)])])
+
+
+def overview(case: Case) -> Section:
+    """Every city in administrative order: rate with interval, change, coverage, execution. Not a ranking."""
+    rates = assess.rates(
+        case.canonical,
+        case.plan,
+        ("I01",),
+        place=case.plan.province,
+        by=("place", "year"),
+        years=(case.period, case.period),
+    ).set_index("place")
+    order = [c for c in case.plan.cities if c in rates.index]
+    whole = assess.rates(
+        case.canonical, case.plan, ("I01",), place=case.plan.province, years=(case.period, case.period)
+    ).value.iloc[0]
+    payload = {
+        "rows": [
+            {
+                "label": case.plan.place_name(c),
+                "value": float(rates.value[c]),
+                "conf_low": float(rates.conf_low[c]),
+                "conf_high": float(rates.conf_high[c]),
+                "provisional": bool(rates.provisional[c]),
+            }
+            for c in order
+        ],
+        "x_label": "indicator.I01.name",
+        "unit": "‰",
+        "reference": {"value": float(whole), "label": case.plan.place_name(case.plan.province)},
+    }
+    exhibits = [
+        figure(case, "overview_rates", "dot_rank", payload, source="official", n=len(order), alt={"n": len(order)}),
+        overview_table(case, rates, order),
+    ]
+    return section("overview", exhibits)
+
+
+def overview_table(case: Case, rates: pd.DataFrame, order: list[str]) -> Exhibit:
+    """One row per city with the headline values of its own report."""
+    columns = (
+        column("city", "message"),
+        column("cases", "int"),
+        column("value", "number", unit="‰"),
+        column("interval", "interval"),
+        column("decline", "percent"),
+        column("target_status", "status"),
+        column("measures_done", "percent", 0),
+        column("coverage", "percent"),
+        column("execution", "percent"),
+    )
+    rows = []
+    for c in order:
+        head = case.cities.get(c, {}).get("values", {})
+        rows.append(
+            [
+                message("name.plain", name=case.plan.place_name(c)),
+                float(rates.numerator[c]),
+                float(rates.value[c]),
+                [float(rates.conf_low[c]), float(rates.conf_high[c])],
+                *(head.get(k) for k in ("decline", "target_status", "measures_done", "coverage", "execution")),
+            ]
+        )
+    return table(case, "overview_table", columns, rows, source="official", notes=[message("note.not_ranking")])
+
+
+def cap_rows(case: Case) -> pd.DataFrame:
+    """The 3 % test by year of the plan."""
+    frame = assess.fund_ratio(case.canonical, case.plan, place=case.plan.province)
+    return frame[frame.year.between(*years(case))]
+
+
+def cap(case: Case) -> Section:
+    """Prevention spending against 3 % of the previous year's levy: one test, for the province."""
+    frame = cap_rows(case)
+    columns = (
+        column("year", "text"),
+        column("prevention", "money"),
+        column("levy_previous", "money"),
+        column("cap_ratio", "percent", 2),
+        column("cap", "percent", 0),
+        column("room", "money"),
+        column("status", "status"),
+    )
+    rows = [[str(r.year), r.prevention, r.levy_previous, r.ratio, r.cap, r.room, r.status] for r in frame.itertuples()]
+    return section("cap", [table(case, "cap_table", columns, rows, source="ledger", notes=[message("note.cap")])])
+
+
+def measures(case: Case) -> Section:
+    """Measures × cities, and how many cities stand where."""
+    roll = assess.measure_roll_up(case.canonical, case.plan, period=case.period)
+    wide = roll.pivot(index="place", columns="measure_no", values="status").reindex(case.plan.cities)
+    payload = {
+        "rows": [case.plan.place_name(c) for c in wide.index],
+        "columns": [str(n) for n in wide.columns],
+        "cells": wide.where(wide.notna(), None).to_numpy().tolist(),
+        "scale": "status",
+    }
+    totals = assess.measure_totals(case.canonical, case.plan, period=case.period)
+    columns = (
+        column("measure_no", "int"),
+        column("measure", "message"),
+        column("cities", "int"),
+        column("done", "int"),
+        column("done_late", "int"),
+        column("overdue", "int"),
+        column("no_data", "int"),
+    )
+    rows = [
+        [r.measure_no, measure_name(case, r.measure_no), r.cities, r.done, r.done_late, r.overdue, r.no_data]
+        for r in totals.itertuples()
+    ]
+    return section(
+        "measures",
+        [
+            figure(case, "measures_heat", "heat", payload, source="measures", alt={"n": len(wide)}),
+            table(case, "measures_totals", columns, rows, source="measures", notes=[message("note.measures")]),
+        ],
+    )
+
+
+def projects(case: Case) -> Section:
+    """All evaluated projects side by side."""
+    if not case.projects:
+        return section("projects", [prose(case, "projects_none", [message("effects.none")])])
+    rows = []
+    for code, results in case.projects.items():
+        bounds = project_values(results, "rate_ratio_interval") or [None, None]
+        place = case.plan.place_name(project_values(results, "place"))
+        rows.append(
+            {
+                "label": message("project.label", place=place, code=code),
+                "conf_low": bounds[0],
+                "estimate": project_values(results, "rate_ratio"),
+                "conf_high": bounds[1],
+            }
+        )
+    forest = figure(
+        case,
+        "projects_forest",
+        "forest",
+        {"rows": rows, "measure": "rate_ratio"},
+        source="model",
+        n=len(rows),
+        notes=[message("note.no_pooling")],
+        alt={"n": len(rows)},
+    )
+    return section("projects", [forest, effects_table(case)])
+
+
+def economics(case: Case) -> Section:
+    """Money of all evaluated projects; sums of cost and of averted cost, no sum of confidence."""
+    if not case.projects:
+        return section("economics", [prose(case, "economics_none", [message("effects.none")])])
+    columns = (
+        column("project_id"),
+        column("title"),
+        column("actual_cost", "money"),
+        column("averted_cost", "money"),
+        column("npv", "money"),
+        column("npv_interval", "message"),
+        column("bcr", "number", 2),
+        column("cost_per_injury", "message"),
+        column("confidence", "percent", 0),
+    )
+    rows: list[list[Any]] = [economics_row(code, results) for code, results in case.projects.items()]
+    return section(
+        "economics",
+        [
+            table(
+                case,
+                "economics_projects",
+                columns,
+                rows,
+                source="economics",
+                n=len(rows),
+                notes=[message("note.money_reading"), message("note.confidence")],
+            )
+        ],
+    )
