@@ -36,7 +36,7 @@ def sample(
 ) -> None:
     from .data.sample import generate
 
-    given = {"seed": seed, "scenario": scenario or None, "scale": scale or None}
+    given: dict[str, Any] = {"seed": seed, "scenario": scenario or None, "scale": scale or None}
     made = generate(name, folder, **{k: v for k, v in given.items() if v is not None})
     typer.echo(t("cli.sample.done", language(), folder=made))
 
@@ -95,7 +95,7 @@ def check(workspace: Folder) -> None:
     typer.echo(t("cli.check.clean", lang, files=number(files, lang), rows=number(rows, lang)))
     failed = [g for g in canonical.gates if g.passed is False]
     for gate in failed:
-        typer.echo(gate_words({"name": gate.name, "passed": gate.passed}, lang))
+        typer.echo(gate_words({"name": gate.name, "passed": gate.passed, "detail": gate.detail}, lang))
     raise typer.Exit(3 if any(g.severity == "stop" for g in failed) else 0)
 
 
@@ -212,8 +212,8 @@ def _keys() -> set[str]:
 
 
 def _print_report(report: Any) -> None:
+    from .pipeline.outcome import task_row
     from .pipeline.pages import index_file, reason
-    from .pipeline.run import task_row
     from .text import local
 
     lang = language()

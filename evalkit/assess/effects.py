@@ -60,7 +60,7 @@ def economic_scores(
     icer = None
     if not word and averted_cost is not None and averted:
         icer = (programme_cost - averted_cost) / averted
-    status = "no_target" if icer is not None or word == "score.dominant" else "no_data"
+    status: Any = "no_target" if icer is not None or word == "score.dominant" else "no_data"
     return (
         Score(**head, value=icer, numerator=None if averted_cost is None else programme_cost - averted_cost,
               denominator=averted, unit="yuan", group=group, status=status, note=word),

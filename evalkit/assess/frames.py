@@ -91,7 +91,8 @@ def total(frame: pd.DataFrame, value: str, by: Iterable[str]) -> pd.DataFrame:
     by = list(by)
     if not by:
         return pd.DataFrame({value: [frame[value].sum()]})
-    return frame.groupby(by, as_index=False, observed=True, sort=True)[value].sum()
+    sums = frame.groupby(by, as_index=False, observed=True, sort=True)[value].sum()
+    return sums if len(sums) else sums.astype({b: object for b in by if not pd.api.types.is_numeric_dtype(sums[b])})
 
 
 def divide(numerator: Any, denominator: Any) -> np.ndarray:

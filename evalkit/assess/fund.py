@@ -20,9 +20,8 @@ def yearly_ledger(canonical: Tables, plan: Plan, *, place: str) -> pd.DataFrame:
     pool = entries_of(canonical, "ledger", plan, place)
     pool = pool.assign(year=year_of(pool["month"]))
     wide = total(pool, "amount", ["year", "account"]).pivot(index="year", columns="account", values="amount")
-    wide = wide.reindex(range(int(pool["year"].min()), int(pool["year"].max()) + 1)).reindex(
-        columns=["levy", "prevention"]
-    )
+    years = range(int(pool["year"].min()), int(pool["year"].max()) + 1) if len(pool) else []
+    wide = wide.reindex(index=years, columns=["levy", "prevention"])
     wide["prevention_budget"] = _budget(pool)
     wide["levy_previous"] = wide["levy"].shift(1)
     return wide.rename_axis(index="year", columns=None).reset_index()

@@ -38,7 +38,7 @@ def scores(
 
 
 def _score(canonical: Tables, indicator: Indicator, place: str, period: int, value: Any, **more: Any) -> Score:
-    numbers = {k: number(v) for k, v in more.items() if k in _NUMBERS}
+    numbers: dict[str, Any] = {k: number(v) for k, v in more.items() if k in _NUMBERS}
     value = number(value)
     words = {k: v for k, v in more.items() if k not in _NUMBERS}
     if value is None:
@@ -179,7 +179,8 @@ def _artefacts(canonical: Tables, plan: Plan, indicator: Indicator, place: str, 
 
 
 def _measures(canonical: Tables, plan: Plan, indicator: Indicator, place: str, period: int) -> list[Score]:
-    n = measure_counts(measures(canonical, plan, place=place, period=period))
+    frame = measures(canonical, plan, place=place, period=period)
+    n = measure_counts(frame.loc[frame["reported"] != "no_data"] if frame["reported"].eq("no_data").all() else frame)
     return [_proportion(canonical, indicator, place, period, n["done"], n["applicable"]),
             _proportion(canonical, indicator, place, period, n["done_on_time"], n["due"], group="on_time")]  # fmt: skip
 

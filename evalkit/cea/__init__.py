@@ -16,7 +16,8 @@ from .frontier import frontier, frontier_of_means, icer_table
 from .intervals import RatioSet, dominance, fieller, icer
 from .ledger import PERSPECTIVES, accounts, by_payer, in_prices, net, present_value, programme_flows
 from .prices import convert, inflate, price_years
-from .unit_costs import CAUSES, UnitCosts, unit_costs
+from .scenarios import decision_table, fade, scenarios
+from .unit_costs import CAUSES, UnitCosts, grade_groups, unit_costs
 
 __all__ = [
     "CAUSES",
@@ -34,15 +35,18 @@ __all__ = [
     "ceaf",
     "convert",
     "decide",
+    "decision_table",
     "discount_factor",
     "dominance",
     "draw",
     "draw_all",
     "evpi",
     "expected_loss",
+    "fade",
     "fieller",
     "frontier",
     "frontier_of_means",
+    "grade_groups",
     "icer",
     "icer_table",
     "in_prices",
@@ -55,6 +59,7 @@ __all__ = [
     "price_years",
     "programme_flows",
     "psa_from_arrays",
+    "scenarios",
     "schedule",
     "survival",
     "unit_costs",

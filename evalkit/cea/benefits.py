@@ -71,7 +71,7 @@ def schedule(
         production  how lost output is valued (employer, worker, society): earnings to retirement, or only until the
                     post is filled again
         overrides   parameters of the user by name: a number (then fixed) or a Parameter. Money without a price year
-                    is taken to be in prices of `price_year`
+                    is taken to be in prices of `price_year`; plain numbers stay marked as unverified
     Raises UserError("unknown_parameter"/"no_parameter_for_date") outside the dated rows,
     UserError("no_rules_for_date") outside the schedule and UserError("year_outside_prices") outside the price index.
     Source: Regulation on Work Injury Insurance (2010) articles 30-39 and 64; Guangdong regulation for the grants that
@@ -123,8 +123,11 @@ def _overridden(found: Mapping[str, Parameter], overrides: Mapping[str, float | 
     for name, value in overrides.items():
         if name not in found:
             raise UserError("unknown_parameter", name=name, known=", ".join(sorted(found)))
-        fixed = {"low": None, "high": None, "distribution": "fixed", "price_year": None, "source": "user"}
-        out[name] = value if isinstance(value, Parameter) else replace(found[name], value=float(value), **fixed)
+        if isinstance(value, Parameter):
+            out[name] = replace(value, name=name)
+        else:
+            plain = replace(found[name], value=float(value), low=None, high=None)
+            out[name] = replace(plain, distribution="fixed", price_year=None, source="user")
     return out
 
 

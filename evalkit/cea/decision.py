@@ -8,17 +8,19 @@ and no Psa: an interval, where there is one, and the break-even.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..core import Decision, Parameter, Psa, UserError
+from ..core import Decision, Flow, Parameter, Psa, UserError
 from .bridge import Draws
 from .curves import psa_from_arrays
-from .discounting import discount_factor
+from .discounting import discount_factor, when
 from .distributions import draw
 from .intervals import dominance, fieller, icer
+from .ledger import present_value
 from .unit_costs import UnitCosts
 
 COMPARATOR, PROGRAMME = "usual", "programme"
@@ -42,10 +44,10 @@ class _Sides:
 def decide(
     draws: Draws,
     costs: UnitCosts,
-    programme_cost: float | Parameter,
+    programme_cost: float | Parameter | Sequence[Flow],
     *,
     perspective: str = "fund",
-    delay: float = 0.0,
+    delay: float | Sequence[tuple[float, float]] = 0.0,
     level: float = 0.95,
     seed: int = 1,
 ) -> tuple[Decision, Psa | None]:
@@ -54,10 +56,14 @@ def decide(
     Parameters
         draws           averted injuries by severity (`averted_draws`)
         costs           unit costs with as many draws (`unit_costs`); their price year and discount rate hold throughout
-        programme_cost  present cost to this perspective at the programme's start, yuan of the same price year
-                        (`ledger.present_value` of the programme's flows); a Parameter with a distribution is drawn
+        programme_cost  flows of the programme (`programme_flows`): their present value at the first of them, for this
+                        perspective; or that value itself, in yuan of the same price year; a Parameter with a
+                        distribution is drawn. The fund's outlay is no cost of employers: with several perspectives
+                        give flows
         delay           years from the programme's start to the averted injuries (half the follow-up as a rule): unit
-                        costs and, for the ICER, effects are discounted over it; `averted_cases` stays a plain count
+                        costs and, for the ICER, effects are discounted over it; `averted_cases` stays a plain count.
+                        Pairs (share, years) spread the effect and, with shares above 1 in all, let it outlast the
+                        observed window: [(1, 1.25), (0.4, 3.2)]
         perspective     "fund" (benefits only, the headline), "employer", "worker" or "society"
     Returns (Decision, Psa); Psa is None where `Decision.refused` is set.
     NPV = Σ averted × unit cost − programme cost; BCR = averted cost ÷ programme cost (None at cost 0); the ICER is a
@@ -66,10 +72,11 @@ def decide(
     ("negative_programme_cost").
     Not for one total over severities: each severity has its own effect and its own unit cost.
     """
-    cost = _programme(programme_cost, costs, seed)
+    cost = _programme(programme_cost, costs, perspective, seed)
     if draws.n not in (0, costs.n):
         raise UserError("unequal_draws", found=f"effect {draws.n}, cost {costs.n}", n=costs.n)
-    factor = float(discount_factor(delay, 0.0, costs.discount, timing="start"))
+    spread = [(1.0, float(delay))] if isinstance(delay, (int, float)) else list(delay)
+    draws, factor = _spread(draws, spread, costs)
     unit = costs.of(perspective, draws.names)
     averted = draws.values
     sides = _Sides(
@@ -79,22 +86,40 @@ def decide(
         unit=unit,
         factor=factor,
     )
-    decision = _decision(draws, costs, sides, float(cost.mean()), perspective, level, delay)
+    decision = _decision(draws, costs, sides, float(cost.mean()), perspective, level, spread)
     return decision, None if draws.refused else _psa(draws, costs, sides, perspective, seed)
 
 
-def _programme(given: float | Parameter, costs: UnitCosts, seed: int) -> np.ndarray:
-    """(n,) programme cost; a plain number is certain."""
-    if isinstance(given, Parameter):
-        if given.price_year not in (None, costs.price_year) or given.currency not in (None, costs.currency):
-            found = f"{given.currency} {given.price_year}; {costs.currency} {costs.price_year}"
-            raise UserError("mixed_prices", found=found)
+def _spread(draws: Draws, spread: Sequence[tuple[float, float]], costs: UnitCosts) -> tuple[Draws, float]:
+    """The draws over the whole horizon, and the mean discount factor of an averted injury."""
+    share, years = np.array(spread, dtype=float).T
+    total = float(share.sum())
+    factor = float(share @ discount_factor(years, 0.0, costs.discount, timing="start")) / total
+    scaled = {k: getattr(draws, k) * total for k in ("values", "estimate", "mu0")}
+    return replace(draws, vcov=draws.vcov * total**2, **scaled), factor
+
+
+def _programme(given: float | Parameter | Sequence[Flow], costs: UnitCosts, perspective: str, seed: int) -> np.ndarray:
+    """(n,) programme cost; plain numbers and flows are certain."""
+    if isinstance(given, (int, float)):
+        cost = np.full(costs.n, float(given))
+    elif isinstance(given, Parameter):
+        _same_prices(given.currency, given.price_year, costs)
         cost = draw(given, costs.n, seed)
     else:
-        cost = np.full(costs.n, float(given))
+        for flow in given:
+            _same_prices(flow.currency, flow.price_year, costs)
+        start = min((float(when(flow.year)) for flow in given), default=0.0)
+        worth = present_value(given, perspective, base=start, rate=costs.discount)  # type: ignore[arg-type]
+        cost = np.full(costs.n, worth)
     if not (cost >= 0).all():
         raise UserError("negative_programme_cost", found=float(cost.min()))
     return cost
+
+
+def _same_prices(currency: str | None, price_year: int | None, costs: UnitCosts) -> None:
+    if price_year not in (None, costs.price_year) or currency not in (None, costs.currency):
+        raise UserError("mixed_prices", found=f"{currency} {price_year}; {costs.currency} {costs.price_year}")
 
 
 def _decision(
@@ -104,7 +129,7 @@ def _decision(
     programme: float,
     perspective: str,
     level: float,
-    delay: float,
+    spread: Sequence[tuple[float, float]],
 ) -> Decision:
     facts: dict[str, Any] = {
         "strategy": PROGRAMME,
@@ -116,7 +141,7 @@ def _decision(
         "n_draws": draws.n,
         "level": level,
         "refused": draws.refused,
-        "notes": _notes(draws, costs, perspective, delay),
+        "notes": _notes(draws, costs, perspective, spread),
     }
     if draws.n:
         facts |= _intervals(sides, programme, level)
@@ -208,13 +233,14 @@ def _breakeven(
     return out
 
 
-def _notes(draws: Draws, costs: UnitCosts, perspective: str, delay: float) -> tuple[str, ...]:
+def _notes(draws: Draws, costs: UnitCosts, perspective: str, spread: Sequence[tuple[float, float]]) -> tuple[str, ...]:
     said = {
         "cea.note.benefits_only": perspective == "fund",
         "cea.note.zero_stratum": bool(draws.zeroed) and draws.small == "zero",
         "cea.note.pooled_stratum": bool(draws.zeroed) and draws.small == "pooled",
         "cea.note.unverified": bool(costs.unverified),
-        "cea.note.effects_discounted": delay > 0,
+        "cea.note.effects_discounted": any(years > 0 for _, years in spread),
+        "cea.note.persistence": sum(share for share, _ in spread) > 1,
         "cea.note.flat_prior": draws.refused is None,
     }
     return tuple(key for key, holds in said.items() if holds)

@@ -68,10 +68,10 @@ def draw(p: Parameter, n: int, seed: int) -> np.ndarray:
         return np.full(n, p.value)
     rng = stream(seed, p.name)
     if p.distribution == "uniform":
+        assert p.low is not None and p.high is not None
         return rng.uniform(p.low, p.high, n)
     a, b = shape(p.distribution, p.value, se)
-    sampler = {"gamma": rng.gamma, "beta": rng.beta, "lognormal": rng.lognormal, "normal": rng.normal}
-    return sampler[p.distribution](a, b, n)
+    return getattr(rng, p.distribution)(a, b, n)
 
 
 def draw_all(parameters: Iterable[Parameter] | Mapping[str, Parameter], n: int, seed: int) -> dict[str, np.ndarray]:

@@ -36,7 +36,10 @@ class RatioSet:
 
 
 def critical(level: float, df: float | None = None) -> float:
-    """Two-sided critical value, Student's t with `df` (normal where None or infinite). Raises UserError("level_outside")."""
+    """Two-sided critical value of Student's t with `df`, of the normal where None or infinite.
+
+    Raises UserError("level_outside").
+    """
     if not 0 < level < 1:
         raise UserError("level_outside", found=level)
     p = (1 + level) / 2

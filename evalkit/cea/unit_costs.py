@@ -105,20 +105,22 @@ def unit_costs(
         discount  real rate or schedule by years since the injury
         mix       observed avertable cases by grade ("ungraded", "10", ..., "1", "death"): shares inside a group follow
                   a Dirichlet with these counts; without it the shares of `sources` are taken as given
-        severity  grade → group; the grouping of `sources.table("severity")` without it
+        severity  grade → group, only those are priced; the grouping of `sources.table("severity")` without it
     Returns UnitCosts with draws (n, severities, perspectives).
     Raises UserError("unknown_grade") for a grade in `mix` that has no rule.
     PV per rule = Σ_t amount_t (1 + r)^−t, expected over contract end, nursing need and eligibility, survival included.
     Means of a group must only be applied to cases of that group: never to a total over severities.
     """
-    grouping = dict(severity) if severity is not None else _grouping()
-    values = draws_of(plan, n, seed)
-    by_grade, detail = _by_grade(plan, values, discount)
-    unknown = sorted(set(mix or {}) - set(by_grade)) + sorted(set(grouping) - set(by_grade))
+    grouping = dict(severity) if severity is not None else grade_groups()
+    priced = set(plan.rules.grade)
+    unknown = sorted((set(mix or {}) | set(grouping)) - priced)
     if unknown:
-        raise UserError("unknown_grade", found=", ".join(unknown), known=", ".join(by_grade))
+        raise UserError("unknown_grade", found=", ".join(unknown), known=", ".join(sorted(priced)))
+    values = draws_of(plan, n, seed)
+    by_grade, detail = _by_grade(plan.rules[plan.rules.grade.isin(list(grouping))], values, discount)
     groups = list(dict.fromkeys(grouping.values()))
-    stacked, parts = [], {}
+    stacked: list[np.ndarray] = []
+    parts: dict[str, float] = {}
     for group in groups:
         members = [g for g in grouping if grouping[g] == group]
         share = _shares(members, mix, n, seed, group)
@@ -142,13 +144,13 @@ def unit_costs(
 
 
 def _by_grade(
-    plan: Schedule, values: Mapping[str, np.ndarray], discount: Rate
+    rules: pd.DataFrame, values: Mapping[str, np.ndarray], discount: Rate
 ) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """Present value by grade, (n, perspectives) each, and its means by item."""
     n = len(next(iter(values.values())))
-    out = {str(g): np.zeros((n, len(PERSPECTIVES))) for g in plan.rules.grade.unique()}
+    out = {str(g): np.zeros((n, len(PERSPECTIVES))) for g in rules.grade.unique()}
     rows = []
-    for e in entries(plan.rules, values):
+    for e in entries(rules, values):
         value = e.scale * _discounted(e.time, e.weight, discount)
         signs = np.array([weight(e.payer, e.payee, e.transfer, p) for p in PERSPECTIVES])
         out[e.grade] += value[:, None] * signs
@@ -163,7 +165,8 @@ def _discounted(time: np.ndarray, weight: np.ndarray, discount: Rate) -> np.ndar
     return weight @ factor if factor.ndim == 1 else (weight * factor).sum(axis=1)
 
 
-def _grouping() -> dict[str, str]:
+def grade_groups() -> dict[str, str]:
+    """Severity group of every grade, mildest first."""
     frame = table("severity")
     return dict(zip(frame.grade, frame.severity))
 

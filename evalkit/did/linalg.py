@@ -213,17 +213,18 @@ def identified(system: System, contrast: np.ndarray) -> np.ndarray:
 
 
 def satterthwaite(
-    system: System, contrast: np.ndarray, weights: np.ndarray | None = None, working: str = "response"
+    system: System, contrast: np.ndarray, weights: np.ndarray | None = None, working: np.ndarray | None = None
 ) -> np.ndarray:
     """(k,) degrees of freedom (tr Γ)² / Σ Γ² of the CR2 variance of each contrast (k, p).
 
-    With a_g = X_g r_g (r_g = R_g c), q_g = M X_g'a_g and W = diag(weight) in transformed space
+    With a_g = X_g r_g (r_g = R_g c), q_g = M X_g'a_g and W the working covariance of the transformed response
         Γ_gh = δ_gh a_g'W a_g − a_g'W X_g q_h − q_g'X_h'W a_h + q_g' X'WX q_h.
-    `working` "response": covariance of the response = identity (the convention of the house); "weight": covariance
-    1/weight, W = I here (R clubSandwich's default for weighted and Poisson fits), for comparison only.
+    `working` (G, p, p) = X_g'W_gX_g: by default identity on the response of every row, W = diag(weight) here (the
+    convention of the house). Others for comparison: `shared_gram`; `system.gram`, covariance 1/weight, which is R
+    clubSandwich's default for weighted and Poisson fits and too liberal for cities (`methods.md` 1).
     """
     weights = cr2_weights(system) if weights is None else weights
-    b = system.gram_weighted if working == "response" else system.gram
+    b = system.gram_weighted if working is None else working
     total = b.sum(axis=0)
     out = np.full(len(contrast), np.nan)
     for row, c in enumerate(contrast / system.scale):
@@ -236,6 +237,18 @@ def satterthwaite(
         if square > 0:
             out[row] = np.trace(gamma) ** 2 / square
     return out
+
+
+def shared_gram(regression: Regression, system: System) -> np.ndarray:
+    """(G, p, p) X_g'W_gX_g for a unit-variance shock that all rows of a cluster share in one period.
+
+    The identity on the response where a cluster is one unit; where it holds many (firms of a batch) the identity takes
+    every firm's response as equally noisy and lets the largest firms alone set the degrees of freedom.
+    """
+    times, position = np.unique(regression.time, return_inverse=True)
+    load = np.zeros((regression.n_clusters, len(times), len(system.scale)))
+    np.add.at(load, (regression.cluster, position), regression.x / system.scale * regression.root[:, None])
+    return np.swapaxes(load, 1, 2) @ load
 
 
 def effective_number(system: System, contrast: np.ndarray, member: np.ndarray) -> float:

@@ -149,6 +149,10 @@ def _engine_class() -> type:
                 progress.enter(cell)
                 enter(cell, cell_index, **rest)
 
+            def born(pid: int | None) -> None:
+                watch.born(pid)
+                kw["born"](pid)
+
             nb_man.cell_start = cell_start
             progress.begin(nb_man.nb.cells)
             with kernel_manager() as manager:
@@ -156,14 +160,14 @@ def _engine_class() -> type:
                     nb_man, km=manager, kernel_name=kernel_name, startup_timeout=kw["start_timeout"], timeout=None
                 )
                 client.owns_km = True
-                client.on_born = lambda pid: (watch.born(pid), kw["born"](pid))
+                client.on_born = born
                 client.execute(**kw["started"])
 
     return Engine
 
 
 def _failure(error: Exception, watch: Watch, progress: _Progress) -> Failed:
-    where = {"cell": progress.cell, "heading": progress.heading}
+    where: dict[str, Any] = {"cell": progress.cell, "heading": progress.heading}
     if watch.reason:
         return Failed(watch.reason, **where)
     name = type(error).__name__

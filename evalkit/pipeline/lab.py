@@ -68,7 +68,7 @@ def _filled(notebook: Any, values: dict[str, str]) -> Any:
     for cell in notebook.cells:
         if TAG in cell.metadata.get("tags", ()):
             for name, value in values.items():
-                pattern = rf"^({name} = )(\"[^\"\n]*\"|'[^'\n]*')"
-                cell.source = re.sub(pattern, lambda m, v=value: m[1] + json.dumps(v), cell.source, flags=re.M)
+                pattern = rf"(?m)(?<=^{name} = )(\"[^\"\n]*\"|'[^'\n]*')"
+                cell.source = re.sub(pattern, json.dumps(value).replace("\\", r"\\"), cell.source)
     notebook.metadata["kernelspec"] = {"display_name": KERNEL, "language": "python", "name": KERNEL}
     return notebook

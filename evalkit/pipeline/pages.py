@@ -15,6 +15,7 @@ from ..text import DEFAULT, date, has, local, problem_text, t
 
 CSP = Markup("default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:")
 MARKS = {"ok": "✓", "stopped": "■", "failed": "✗"}
+OUTCOMES = {True: "passed", False: "failed", None: "unknown"}
 GATE_MARKS = {True: "●", False: "■", None: "◇"}
 
 
@@ -47,7 +48,7 @@ def headline(name: str, values: Mapping[str, Any], lang: str) -> str:
     value = values.get(name)
     if value is None or (isinstance(value, list) and None in value):
         return t("common.missing", lang)
-    return written(value, form["kind"], lang, form.get("digits", 2))
+    return written(value, form["kind"], lang, form.get("digits", 2), form.get("unit", ""))
 
 
 def subject(row: Mapping[str, Any], lang: str) -> str:
@@ -57,11 +58,14 @@ def subject(row: Mapping[str, Any], lang: str) -> str:
 
 
 def gate_words(gate: Mapping[str, Any], lang: str) -> str:
-    """A gate as a line: mark, wording, outcome."""
+    """A gate as a line: mark, title, outcome, detail (`gate.<name>.title` and `.detail` of the texts)."""
     key = f"gate.{gate['name']}"
-    words = t(key, lang) if has(key, lang) else gate["name"]
-    outcome = t(f"page.gate.{ {True: 'passed', False: 'failed', None: 'unknown'}[gate['passed']] }", lang)
-    return t("page.gate.line", lang, mark=GATE_MARKS[gate["passed"]], name=words, outcome=outcome)
+    outcome = t(f"page.gate.{OUTCOMES[gate['passed']]}", lang)
+    title = t(f"{key}.title", lang) if has(f"{key}.title", lang) else gate["name"]
+    detail = t(f"{key}.detail", lang, **gate.get("detail", {})) if has(f"{key}.detail", lang) else ""
+    return t(
+        "page.gate.line", lang, mark=GATE_MARKS[gate["passed"]], name=title, outcome=outcome, detail=detail
+    ).strip()
 
 
 def gate_summary(gates: Sequence[Mapping[str, Any]], lang: str) -> str:

@@ -71,7 +71,7 @@ class EvalkitHTMLExporter(TemplateExporter):
         yield ("evalkit_exhibit", self._exhibit)
         yield ("evalkit_markdown", self._markdown)
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]
         self, nb: Any, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
         """Convert an executed notebook. `resources["results"]` holds results.json, else it is read from beside the

@@ -9,9 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from .. import __version__
+from ..sources import works
 from ..text import local, number, t
 from .engine import HEADING
 from .pages import CSP, as_of, headline, headline_names, imprint, style, subject, words
+from .results import file_digest
 
 EXHIBIT = "application/vnd.evalkit.exhibit+json"
 _WORDS = ("skip", "toc", "headlines", "provenance", "colophon")
@@ -94,7 +96,7 @@ def _facts(results: Mapping[str, Any], lang: str) -> dict[str, Any]:
         "as_of": as_of(results["as_of"], lang),
         "version": results["evalkit"],
         "edition": results["peers_edition"],
-        "digest": _digest(results),
+        "digest": file_digest(results)[:16],
     }
     return {
         "subject": named,
@@ -110,13 +112,14 @@ def _provenance(results: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
     used = [[i["path"], i["table"], number(i["rows"], lang), i["sha256"][:16]] for i in results["inputs"]]
     parameters = [[t(f"page.parameter.{k}", lang), v] for k, v in results["parameters"].items() if v not in ("", None)]
     versions = [[name, version] for name, version in {"evalkit": results["evalkit"], **results["versions"]}.items()]
-    sources = [[key] for key in results["sources"]]
+    known = works()
+    sources = [[key, known[key].citation or known[key].title if key in known else ""] for key in results["sources"]]
     tables = {"parameters": parameters, "inputs": used, "versions": versions, "sources": sources}
     heads = {
         "parameters": ("name", "value"),
         "inputs": ("file", "table", "rows", "sha256"),
         "versions": ("name", "version"),
-        "sources": ("key",),
+        "sources": ("key", "citation"),
     }
     return [
         {
@@ -127,12 +130,6 @@ def _provenance(results: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
         for name, rows in tables.items()
         if rows
     ]
-
-
-def _digest(results: Mapping[str, Any]) -> str:
-    from .results import digest
-
-    return digest(results)[:16]
 
 
 def _plain(value: Any) -> Any:

@@ -86,7 +86,16 @@ def read_results(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, content: Any) -> Path:
     """Write JSON so that a reader sees the old file or the whole new one."""
-    return write_text(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    return write_text(path, _text(content))
+
+
+def file_digest(content: Any) -> str:
+    """SHA-256 of the file that `write_json` makes of `content`: what `sha256sum results.json` prints."""
+    return hashlib.sha256(_text(content).encode("utf-8")).hexdigest()
+
+
+def _text(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def write_text(path: Path, text: str) -> Path:

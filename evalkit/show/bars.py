@@ -1,4 +1,4 @@
-"""Figures of amounts and shares: stacked bars, coverage, and the table of marks."""
+"""Figures of amounts and marks: stacked bars and the table of places by measures."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 from .. import text
 from . import canvas
 from .canvas import HATCHES, INK, SMALL, TINTS, own, said, y_title
-from .estimates import row_axes
-from .words import MARKS, real, reals, width
+from .rows import row_axes
+from .words import MARKS, reals, width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,37 +82,6 @@ def legend_below(figure: Figure, axes: Axes) -> None:
 def by_rows(items: Sequence[Any], columns: int) -> list[Any]:
     """Items reordered so that a legend, which fills column by column, reads row by row."""
     return [item for c in range(columns) for item in items[c::columns]]
-
-
-def coverage_bar(data: dict[str, Any], lang: str) -> Figure:
-    """Coverage by group of people or place, against its target.
-
-    data
-        rows    list of {"label", "value": fraction, "numerator"?, "denominator"?, "target"?: fraction}
-        target  optional fraction for all rows; x_label, digits (1)
-    """
-    rows = data["rows"]
-    value = 100 * np.array(reals([r.get("value") for r in rows]))
-    names = [said(r["label"], lang, 20) for r in rows]
-    figure, axes = canvas.sheet(0.7 + sum(0.14 + 0.16 * (w.count("\n") + 1) for w in names))
-    axes.barh(range(len(rows)), np.nan_to_num(value), 0.58, color="#6baed6", edgecolor="#2b5c8a", linewidth=0.6)
-    targets = [r.get("target", data.get("target")) for r in rows]
-    for i, target in enumerate(targets):
-        if target is not None:
-            axes.plot([100 * target] * 2, [i - 0.42, i + 0.42], color=INK, linewidth=1.6, linestyle=(0, (2, 1)))
-    axes.set_xlim(0, max(100.0, float(np.nanmax(value, initial=0)) * 1.02))
-    canvas.ticks_as_numbers(axes.xaxis, lang)
-    axes.set_xlabel(said(data.get("x_label", "show.axis.coverage"), lang))
-    row_axes(axes, names, [_covered(r, data.get("digits", 1), lang) for r in rows])
-    canvas.footer(figure, [own("show.note.target", lang) if any(t is not None for t in targets) else ""])
-    return figure
-
-
-def _covered(row: dict[str, Any], digits: int, lang: str) -> str:
-    share = text.percent(real(row.get("value")), lang, digits)
-    if row.get("denominator") is None or row.get("numerator") is None:
-        return share
-    return f"{share}\n{text.number(row['numerator'], lang)}/{text.number(row['denominator'], lang)}"
 
 
 def heat(data: dict[str, Any], lang: str) -> Figure:

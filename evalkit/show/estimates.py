@@ -1,4 +1,4 @@
-"""Figures of effects and values with intervals: event study, forest, places side by side."""
+"""Figures of effects with intervals: event study and forest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from .. import text
 from . import canvas
 from .canvas import INK, MUTED, PALETTE, own, said, y_title
 from .lines import shade
-from .words import label, reals
+from .rows import row_axes
+from .words import reals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +107,8 @@ def _upright(axes: Axes, time: np.ndarray, low: np.ndarray, high: np.ndarray) ->
     bottom, top = axes.get_ylim()
     axes.vlines(time, np.maximum(low, bottom), np.minimum(high, top), color=PALETTE[0], linewidth=1.3, zorder=3)
     for beyond, edge, mark in ((low < bottom, bottom, "v"), (high > top, top, "^")):
-        axes.plot(time[beyond], np.full(beyond.sum(), edge), mark, color=PALETTE[0], clip_on=False, zorder=4)
+        if beyond.any():
+            axes.plot(time[beyond], np.full(beyond.sum(), edge), mark, color=PALETTE[0], clip_on=False, zorder=4)
     return bool((low < bottom).any() or (high > top).any())
 
 
@@ -204,96 +206,3 @@ def _in_words(row: dict[str, Any], estimate: float, interval: tuple[float, float
         return point
     ends = {"low": text.number(low, lang, digits), "high": text.number(high, lang, digits)}
     return own("show.estimate", lang, estimate=point, **ends)
-
-
-def row_axes(axes: Axes, names: list[str], side: list[str], heading: str = "") -> None:
-    """Rows from top to bottom: names on the left, words on the right, faint rules between them."""
-    axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0, pad=9)
-    axes.grid(axis="y", visible=False)
-    axes.grid(axis="x", visible=True)
-    axes.spines["left"].set_visible(False)
-    for i, words in enumerate(side):
-        axes.annotate(
-            words,
-            (1.0, i),
-            xycoords=("axes fraction", "data"),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            ha="left",
-            fontsize=SIDE,
-            annotation_clip=False,
-        )
-    if heading:
-        axes.annotate(
-            heading,
-            (1.0, 1.0),
-            xycoords="axes fraction",
-            xytext=(8, 3),
-            textcoords="offset points",
-            va="bottom",
-            ha="left",
-            fontsize=SIDE,
-            color=MUTED,
-            annotation_clip=False,
-        )
-
-
-SIDE = 8.5
-
-
-def dot_rank(data: dict[str, Any], lang: str) -> Figure:
-    """Places side by side, each a point with its interval, in the order given (administrative order, as a rule).
-
-    One colour for all: the figure compares, it does not award places.
-
-    data
-        rows        list of {"label", "value", "conf_low"?, "conf_high"?, "provisional"?, "highlight"?: True}
-        x_label, unit, digits (2), level
-        reference   optional {"value", "label"}: a dashed line, e.g. the province
-        order       "code" (default): the figure says that this is not a ranking; "value": it does not
-    """
-    rows, digits = data["rows"], data.get("digits", 2)
-    value, low, high = (np.array(reals([r.get(k) for r in rows])) for k in ("value", "conf_low", "conf_high"))
-    figure, axes = canvas.sheet(0.8 + 0.215 * len(rows))
-    axes.hlines(range(len(rows)), low, high, color=PALETTE[0], linewidth=1.3, zorder=3)
-    for i, row in enumerate(rows):
-        axes.plot(
-            [value[i]],
-            [i],
-            "D" if row.get("highlight") else "o",
-            markersize=6.5 if row.get("highlight") else 5,
-            markerfacecolor="white" if row.get("provisional") else PALETTE[0],
-            markeredgecolor=INK if row.get("highlight") else PALETTE[0],
-            zorder=4,
-        )
-    canvas.ticks_as_numbers(axes.xaxis, lang)
-    axes.set_xlabel(canvas.with_unit(data["x_label"], data.get("unit"), lang))
-    row_axes(axes, [said(r["label"], lang, 18) for r in rows], [text.number(float(v), lang, digits) for v in value])
-    lines = []
-    if (reference := data.get("reference")) and reference.get("value") is not None:
-        axes.axvline(reference["value"], color=INK, linewidth=1.1, linestyle=(0, (4, 2)), zorder=1)
-        words = own(
-            "show.numbered",
-            lang,
-            label=label(reference.get("label", "show.word.reference"), lang),
-            value=text.number(reference["value"], lang, digits),
-        )
-        axes.annotate(
-            words,
-            (reference["value"], 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            fontsize=9,
-        )
-    if np.isfinite(low).any():
-        lines.append(own("show.note.interval_horizontal", lang, level=canvas.level(data, lang)))
-    lines.append(own("show.note.provisional", lang) if any(r.get("provisional") for r in rows) else "")
-    lines.append(own("show.note.order", lang) if data.get("order", "code") == "code" else "")
-    canvas.footer(figure, lines)
-    return figure

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..core import Exhibit
-from . import bars, estimates, lines, money
+from . import bars, estimates, lines, money, rows
 from .canvas import style, watermark
 from .glyphs import GlyphError
 from .words import canonical, plain
@@ -26,10 +26,10 @@ FIGURES: dict[str, Callable[[dict[str, Any], str], Figure]] = {
     "forest": estimates.forest,
     "small_multiples": lines.small_multiples,
     "stacked_bar": bars.stacked_bar,
-    "coverage_bar": bars.coverage_bar,
+    "coverage_bar": rows.coverage_bar,
     "ce_plane": money.ce_plane,
     "ceac": money.ceac,
-    "dot_rank": estimates.dot_rank,
+    "dot_rank": rows.dot_rank,
     "paths": lines.paths,
     "heat": bars.heat,
 }

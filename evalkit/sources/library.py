@@ -9,6 +9,7 @@ from datetime import date as Date
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
@@ -123,20 +124,12 @@ def _by_name() -> dict[str, list[Parameter]]:
     return found
 
 
-def _parameter(row: dict) -> Parameter:
-    text = {k: row[k] for k in _TEXT}
-    text["currency"] = text["currency"] or None
-    number = {k: None if pd.isna(row[k]) else float(row[k]) for k in _NUMBER}
-    year = number.pop("price_year")
-    value = number.pop("value")
-    assert value is not None
-    return Parameter(
-        **text,
-        **number,
-        value=value,
-        price_year=None if year is None else int(year),
-        verified=bool(row["verified"]),
-    )
+def _parameter(row: Mapping[Any, Any]) -> Parameter:
+    given: dict[str, Any] = {k: row[k] for k in _TEXT}
+    given |= {k: None if pd.isna(row[k]) else float(row[k]) for k in _NUMBER}
+    given["currency"] = given["currency"] or None
+    given["price_year"] = None if given["price_year"] is None else int(given["price_year"])
+    return Parameter(**given, verified=bool(row["verified"]))
 
 
 def _nearest(name: str) -> list[str]:

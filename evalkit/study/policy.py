@@ -30,7 +30,7 @@ def series(case: Case) -> Section:
     dose = frame[frame.place == case.place].set_index("period").treated
     start = dose[dose > 0].index.min() if (dose > 0).any() else None
     payload = {
-        "y_label": f"axis.{spec['outcome']}",
+        "y_label": case.plan.settings["outcomes"][spec["outcome"]]["name"],
         "events": [] if start is None else [{"time": int(start), "label": "series.start"}],
         "series": [
             {"label": case.plan.place_name(case.place), "time": list(wide.index), "value": own.tolist()},

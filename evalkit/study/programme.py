@@ -7,7 +7,7 @@ Poisson effect stands beside it as its own estimand and is what averted cases us
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import data, did
 from ..core import Design, Effect, EffectPath, Panel, Section, to_plain
+from ..did.twfe import LOG_RATE
 from .build import figure, message, prose, section, table
 from .case import Case
 from .effects import (
@@ -39,7 +40,8 @@ class Programme:
     panel: Panel
     design: Design
     headline: EffectPath
-    weighted: EffectPath | None
+    weighted: EffectPath
+    logs: Panel
     events: EffectPath
     differences: EffectPath | None
     level: str
@@ -55,31 +57,40 @@ def evaluate(case: Case) -> Programme:
     spec = case.plan.settings["programmes"][0]
     if "outcome" in spec:
         panel = data.policy_panel(case.canonical, case.plan, spec["outcome"])
+        panel = replace(panel, outcomes={spec["outcome"]: panel.matrix()})
     else:
         panel = data.city_panel(case.canonical, case.plan, spec["code"])
     design = Design(
         control=spec.get("control", "auto"), seed=case.seed, window=tuple(spec["window"]) if "window" in spec else None
     )
-    logs = did.log_rate(panel)
-    weighted = did.ppml(panel, design) if panel.exposure is not None or spec.get("counts", True) else None
+    logs = log_scale(panel)
+    weighted = did.ppml(panel, design)
     return Programme(
         code=spec["code"],
         panel=panel,
         design=design,
         headline=did.twfe(logs, design),
         weighted=weighted,
+        logs=logs,
         events=did.event_study(logs, design),
         differences=did.first_difference(logs, design) if spec.get("first_difference") else None,
         level=evidence_level(panel, did.twfe(logs, design).effects()[0]),
     )
 
 
+def log_scale(panel: Panel) -> Panel:
+    """Log rates where there is a denominator; else logs of the outcome itself, which must be positive throughout."""
+    if panel.exposure is not None:
+        return did.log_rate(panel)
+    values = {panel.primary: np.log(panel.matrix())}
+    return replace(panel, outcomes=values, outcome_unit=LOG_RATE)
+
+
 def programme(case: Case) -> Section:
     """Effect of the programme over all places: estimates, paths, event study, inference card."""
     ev = evaluate(case)
     rows = [ratio_row("estimator.log_rate", ev.effect)]
-    if ev.weighted is not None:
-        rows.append(ratio_row("estimator.ppml_weighted", ev.weighted.effects()[0]))
+    rows.append(ratio_row("estimator.ppml_weighted", ev.weighted.effects()[0]))
     clusters, treated, control = ev.panel.cluster_counts()
     exhibits = [
         prose(
@@ -109,7 +120,7 @@ def programme(case: Case) -> Section:
         differences_table(case, ev),
         paths_figure(case, ev.panel, "programme_paths") if ev.panel.exposure is not None else mean_paths(case, ev),
         event_study_figure(case, "programme_events", ev.events, ev.panel),
-        averted_table(case, ev.weighted, "programme_averted") if ev.weighted is not None else None,
+        averted_table(case, ev.weighted, "programme_averted"),
         inference_card(case, "programme_inference", ev.effect),
     ]
     values = {
@@ -123,8 +134,7 @@ def programme(case: Case) -> Section:
         usual = ev.differences.effects()[0]
         values |= {"first_difference": usual.estimate}
     effects = {"headline": to_plain(ev.headline), "events": to_plain(ev.events)}
-    if ev.weighted is not None:
-        effects["weighted"] = to_plain(ev.weighted)
+    effects["weighted"] = to_plain(ev.weighted)
     if ev.differences is not None:
         effects["first_difference"] = to_plain(ev.differences)
     return section("programme", exhibits, values=to_plain(values), effects=effects, sources=ev.headline.sources)
@@ -134,8 +144,8 @@ def differences_table(case: Case, ev: Programme) -> Any:
     """First differences with the usual standard error, as published, and the router's answer beside it."""
     if ev.differences is None:
         return None
-    usual = did.inference(ev.differences, did.log_rate(ev.panel), method="usual").effects()[0]
-    routed = did.inference(ev.differences, did.log_rate(ev.panel), method="auto").effects()[0]
+    usual = did.inference(ev.differences, ev.logs, method="usual").effects()[0]
+    routed = did.inference(ev.differences, ev.logs, method="auto").effects()[0]
     levels = [
         level_row("estimator.first_difference_usual", usual),
         level_row("estimator.first_difference_router", routed),
@@ -179,7 +189,7 @@ def mean_paths(case: Case, ev: Programme) -> Any:
 def robustness(case: Case) -> Section:
     """The answer without each place in turn, and by other inference rules."""
     ev = evaluate(case)
-    logs = did.log_rate(ev.panel)
+    logs = ev.logs
     frame = left_out(ev)
     payload = {
         "rows": [
@@ -210,4 +220,4 @@ def robustness(case: Case) -> Section:
 
 def left_out(ev: Programme) -> Any:
     """Estimates without each cluster in turn, as a frame (cluster, estimate)."""
-    return did.leave_one_out(did.log_rate(ev.panel), ev.design, "twfe")
+    return did.leave_one_out(ev.logs, ev.design, "twfe")

@@ -366,6 +366,12 @@ def events_figure(case: Case, ev: Evaluation) -> Any:
     return event_study_figure(case, "effect_events", ev.events, panel, span=ev.span)
 
 
+def outcome_label(case: Case, outcome: str) -> Any:
+    """Name of an outcome: the plan's own where it gives one, ours otherwise."""
+    named = case.plan.settings.get("outcomes", {}).get(outcome)
+    return message("name.plain", name=named["name"]) if named else message(f"outcome.{outcome}")
+
+
 def averted_table(case: Case, path: EffectPath, name: str = "effect_averted") -> Any:
     """Observed, expected without the project and averted cases by severity, each with its interval."""
     columns = (
@@ -387,7 +393,7 @@ def averted_table(case: Case, path: EffectPath, name: str = "effect_averted") ->
         )
         rows.append(
             [
-                message(f"outcome.{e.outcome}"),
+                outcome_label(case, e.outcome),
                 float(path.observed[i]),
                 float(path.mu0[i]),
                 float(path.mu0[i] - path.observed[i]),

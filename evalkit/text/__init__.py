@@ -76,7 +76,17 @@ def _said(value: Any, lang: str) -> Any:
         return value[lang]
     if isinstance(value, (list, tuple)):
         return t("common.list_separator", lang).join(str(_said(v, lang)) for v in value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _Number(value)
     return value
+
+
+class _Number(float):
+    """A number that writes its sign as a minus, not a hyphen, whatever the format specification."""
+
+    def __format__(self, spec: str) -> str:
+        whole = int(self) if self.is_integer() and (not spec or spec[-1] in "d,") else float(self)
+        return format(whole, spec).replace("-", "−")
 
 
 def local(names: Mapping[str, str] | str, lang: str) -> str:

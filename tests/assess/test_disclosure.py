@@ -49,7 +49,7 @@ def possible(value: np.ndarray, hidden: np.ndarray, cell: int) -> tuple[float, f
     return ends[0], ends[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TABLES, st.sampled_from([5, 10]))
 def test_no_hidden_cell_comes_back_by_linear_algebra(values: np.ndarray, threshold: int) -> None:
     """No hidden cell is a linear combination of published ones: the null space of the margins moves each of them."""
@@ -63,7 +63,7 @@ def test_no_hidden_cell_comes_back_by_linear_algebra(values: np.ndarray, thresho
     assert (np.abs(null).max(axis=0, initial=0) > 1e-9).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(TABLES, st.sampled_from([5, 10]))
 def test_no_hidden_cell_is_bounded_within_a_fifth(values: np.ndarray, threshold: int) -> None:
     """With non-negativity too, a hidden small count may lie a fifth off on both sides, any hidden cell on one."""
@@ -79,7 +79,7 @@ def test_no_hidden_cell_is_bounded_within_a_fifth(values: np.ndarray, threshold:
             assert low <= 0.8 * x + 1e-6 and high >= 1.2 * x - 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(TABLES, st.sampled_from([5, 10]))
 def test_small_counts_and_small_margins_are_hidden(values: np.ndarray, threshold: int) -> None:
     """Nothing below the threshold is published, margins included; a table of large counts is published whole."""

@@ -89,3 +89,9 @@ def test_unknown_denominator_names_itself(tiny, plan) -> None:
     """A denominator that does not exist raises."""
     with pytest.raises(KeyError, match="workers"):
         assess.rates(tiny, plan, place=A, denominator="workers")
+
+
+def test_place_without_rows_has_no_numbers(tiny, plan) -> None:
+    """A city that sent nothing gets no value anywhere: nothing is read as zero."""
+    for score in assess.scores(tiny, plan, place="440200", period=2025):
+        assert score.value is None and score.status == "no_data", score

@@ -31,7 +31,7 @@ def test_the_schedule_pays_the_lump_sum_of_its_year() -> None:
 
 @pytest.mark.parametrize(
     ("grade", "months"),
-    list(zip("1 2 3 4 5 6 7 8 9 10".split(), (27, 25, 23, 21, 18, 16, 13, 11, 9, 7))),
+    list(zip(["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"], (27, 25, 23, 21, 18, 16, 13, 11, 9, 7))),
 )
 def test_disability_grants_are_months_of_own_wage(grade: str, months: int) -> None:
     """Articles 35-37: 27 to 7 months of the person's own wage."""

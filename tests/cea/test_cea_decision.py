@@ -237,6 +237,16 @@ def test_every_perspective_reads_the_same_draws(costs: UnitCosts) -> None:
     assert saved["fund"] + saved["employer"] + saved["worker"] == pytest.approx(saved["society"])  # type: ignore[operator]
 
 
+def test_flows_of_the_programme_are_charged_to_who_pays_them(costs: UnitCosts) -> None:
+    """The fund pays the project, employers the working time, society both; at its first flow nothing is discounted."""
+    flows = cea.programme_flows(8e5, 2023.25, price_year=2024, person_hours=4000, hourly_wage=40.0)
+    draws = cea.averted_draws(path(), N, 1)
+    paid = {p: cea.decide(draws, costs, flows, perspective=p)[0].programme_cost for p in cea.PERSPECTIVES}
+    assert paid == pytest.approx({"fund": 8e5, "employer": 1.6e5, "worker": 0.0, "society": 9.6e5})
+    with pytest.raises(UserError, match="mixed_prices"):
+        cea.decide(draws, costs, cea.programme_flows(8e5, 2023.25, price_year=2022))
+
+
 def test_a_discount_of_zero_ignores_the_delay() -> None:
     """Without discounting, when an injury is averted does not matter."""
     free = cea.unit_costs(cea.schedule(2024), n=N, seed=1, discount=0.0)

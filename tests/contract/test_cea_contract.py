@@ -15,10 +15,51 @@ from evalkit.core import from_plain, to_plain
 from evalkit.sources import table
 
 PACKAGE = Path(cea.__file__).parent
-PUBLIC = """CAUSES Draws PERSPECTIVES RatioSet Schedule UnitCosts accounts annuity averted_draws benefit_flows by_payer
-ceac ceaf convert decide discount_factor dominance draw draw_all evpi expected_loss fieller frontier frontier_of_means
-icer icer_table in_prices inflate inmb life_annuity net nmb present_value price_years programme_flows psa_from_arrays
-schedule survival unit_costs""".split()
+PUBLIC = [
+    "CAUSES",
+    "Draws",
+    "PERSPECTIVES",
+    "RatioSet",
+    "Schedule",
+    "UnitCosts",
+    "accounts",
+    "annuity",
+    "averted_draws",
+    "benefit_flows",
+    "by_payer",
+    "ceac",
+    "ceaf",
+    "convert",
+    "decide",
+    "decision_table",
+    "discount_factor",
+    "dominance",
+    "draw",
+    "draw_all",
+    "evpi",
+    "expected_loss",
+    "fade",
+    "fieller",
+    "frontier",
+    "frontier_of_means",
+    "grade_groups",
+    "icer",
+    "icer_table",
+    "in_prices",
+    "inflate",
+    "inmb",
+    "life_annuity",
+    "net",
+    "nmb",
+    "present_value",
+    "price_years",
+    "programme_flows",
+    "psa_from_arrays",
+    "scenarios",
+    "schedule",
+    "survival",
+    "unit_costs",
+]
 CURVES = [cea.ceac, cea.ceaf, cea.evpi, cea.expected_loss]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,7 +56,7 @@ def test_cr3_is_the_true_leave_one_cluster_out_jackknife(data, plain, standard_e
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-@pytest.mark.parametrize("working", ["response", "weight"])
+@pytest.mark.parametrize("working", ["response", "weight", "shared"])
 def test_satterthwaite_equals_the_eigenvalue_formula_on_full_matrices(data, plain, working):
     """df = (Σλ)²/Σλ² of G'ΩG with G the n × n loadings of the CR2 scores and Ω the working covariance."""
     x, y, cluster, weight = data
@@ -62,7 +64,9 @@ def test_satterthwaite_equals_the_eigenvalue_formula_on_full_matrices(data, plai
     xt = x * root[:, None]
     bread, _, rows = _full(xt, y * root, cluster)
     maker = np.eye(len(y)) - xt @ bread @ xt.T
-    omega = np.diag(weight) if working == "response" else np.eye(len(y))
+    time = np.concatenate([np.arange(n) // 2 for n in (3, 4, 5, 6, 3, 8, 5)])
+    same = (cluster[:, None] == cluster) & (time[:, None] == time)
+    omega = {"response": np.diag(weight), "weight": np.eye(len(y)), "shared": np.outer(root, root) * same}[working]
     expected = []
     for c in np.eye(3):
         load = np.zeros((len(y), len(rows)))
@@ -70,7 +74,10 @@ def test_satterthwaite_equals_the_eigenvalue_formula_on_full_matrices(data, plai
             load[:, g] = maker[:, r] @ _adjustment(xt, bread, r) @ xt[r] @ bread @ c
         gamma = load.T @ omega @ load
         expected.append(np.trace(gamma) ** 2 / (gamma**2).sum())
-    found = linalg.satterthwaite(linalg.cluster_system(plain(x, y, cluster, weight)), np.eye(3), working=working)
+    regression = replace(plain(x, y, cluster, weight), time=time)
+    system = linalg.cluster_system(regression)
+    gram = {"response": None, "weight": system.gram, "shared": linalg.shared_gram(regression, system)}[working]
+    found = linalg.satterthwaite(system, np.eye(3), working=gram)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 

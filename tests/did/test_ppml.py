@@ -65,8 +65,7 @@ def test_exposure_in_other_units_leaves_ratio_and_averted(count_panel, estimator
 def test_completeness_is_part_of_the_offset(count_panel):
     """Counts thinned by known completeness give the same rate ratio as the full counts."""
     panel = count_panel()
-    share = np.ones_like(panel.exposure)
-    share[:, -2:] = 0.5
+    share = np.random.default_rng(2).uniform(0.3, 1.0, panel.exposure.shape)
     thinned = replace(panel, outcomes={"cases": panel.matrix() * share}, completeness=share)
     path = did.ppml(thinned)
     again = did.ppml(replace(panel, outcomes={"cases": panel.matrix() * share}, exposure=panel.exposure * share))
@@ -117,6 +116,31 @@ def test_no_case_after_the_start_gives_zero_ratio_and_no_interval(count_panel):
     assert path.averted().estimate[0] == pytest.approx(path.mu0[0])
     assert path.inference[0].refused == "inference.refused.zero_observed"
     assert path.inference[0].std_error is None
+
+
+def test_row_without_cases_carries_the_slope_of_its_expected_count(count_panel):
+    """Its contrast is −∂ log μ0/∂β with unit effects following, checked by finite differences."""
+    from evalkit.did.fit import event_layout
+    from evalkit.did.ppml import _contrast, _solve
+
+    panel = count_panel(n=8, t=6, starts=(3,), treated=3)
+    y = panel.matrix().copy()
+    y[:3, 4] = 0
+    solved = _solve(replace(panel, outcomes={"cases": y}), Design(), "cases", event_layout)
+    row = next(r for r in solved.rows if r.event_time == 1)
+    kept, x, beta = solved.kept, solved.x, solved.fit.beta
+    offset = np.log(panel.exposure)
+
+    def log_mu0(b):
+        size = np.bincount(kept.unit, np.exp(offset[kept.index] + x @ b))
+        unit_effect = np.log(np.bincount(kept.unit, y[kept.index]) / size)
+        period = b[-5:][4 - 1]
+        return np.log(np.exp(unit_effect[:3] + offset[:3, 4] + period).sum())
+
+    step = 1e-6 * np.eye(len(beta))
+    slope = [(log_mu0(beta + s) - log_mu0(beta - s)) / 2e-6 for s in step]
+    found = _contrast(solved, solved.rows)[solved.rows.index(row)]
+    np.testing.assert_allclose(found, -np.array(slope), atol=1e-7)
 
 
 def test_an_outcome_without_baseline_cases_is_refused_beside_one_that_works(count_panel):

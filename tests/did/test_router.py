@@ -71,6 +71,10 @@ def test_a_late_event_time_of_one_cluster_is_refused_alone(linear_panel):
     assert last.inference.rule == "not_testable"
     assert last.std_error is None
     assert path.effect("event_time=0").std_error > 0
+    whole = did.inference(path.combine("overall"), replace(panel, cohort=cohort)).inference[0]
+    assert whole.refused == "inference.refused.hangs_on_one_cluster"
+    shown = did.event_study(replace(panel, cohort=cohort), Design(window=(-2, 2))).combine("overall")
+    assert did.inference(shown, replace(panel, cohort=cohort)).inference[0].std_error > 0
 
 
 def test_low_df_prints_the_interval_with_a_randomisation_p_beside_it(count_panel):
@@ -218,6 +222,7 @@ def test_simulated_size_sees_a_liberal_design(count_panel):
     """The design's own size is near 5 % with many equal clusters and is far below it with two treated."""
     many = did.simulated_size(did.log_rate(count_panel(treated=10)), n=2_000)
     assert 0.03 < many["treated_sd_1"] < 0.065
+    assert many["treated_sd_2"] != many["treated_sd_1"]
     few = did.simulated_size(did.log_rate(count_panel(treated=2)), n=2_000)
     assert few["treated_sd_1"] < 0.02
 
@@ -251,6 +256,7 @@ def test_placements_stay_within_strata(count_panel):
     assert not enumerated
     for draw in draws:
         assert [(draw[strata == s] == 4).sum() for s in (0, 1)] == [1, 2]
+    assert len({tuple(draw) for draw in draws}) == 9
 
 
 def test_gap_of_two_estimates_uses_their_joint_jackknife(count_panel):

@@ -145,6 +145,36 @@ def test_bars_lie_down_for_long_names(lang: str, make_figure: Any) -> None:
     assert figure_png(make_figure("stacked_bar", data), lang, dpi=60)
 
 
+NOTHING = {"label": "show.table", "estimate": None, "conf_low": None, "conf_high": None}
+EDGES: list[tuple[str, dict[str, Any]]] = [
+    ("trend", {"series": [{"time": [2025], "value": [2.0]}], "y_label": "show.axis.share"}),
+    ("trend", {"series": [{"time": [2024, 2025], "value": [0, 0]}], "y_label": "show.axis.share"}),
+    ("trend", {"series": [{"time": [2024, 2025], "value": [None, None]}], "y_label": "show.axis.share"}),
+    ("small_multiples", {"panels": [], "y_label": "show.axis.share"}),
+    ("forest", {"rows": []}),
+    ("forest", {"rows": [{**NOTHING, "refused": "show.word.not_testable"}]}),
+    ("forest", {"rows": [{"label": "x", "estimate": 0.9, "conf_low": 0.0, "conf_high": "Infinity"}]}),
+    (
+        "event_study",
+        {"event_time": [-1, 0], "estimate": [0, 0.1], "conf_low": [None, "-Infinity"], "conf_high": [None, "Infinity"]},
+    ),
+    ("event_study", {"event_time": [-1, 0], "estimate": [0, 0.1], "testable": False, "measure": "difference"}),
+    ("ce_plane", {"effect": [1.0] * 9, "cost": [1e5] * 9}),
+    ("ceac", {"threshold": [0.0], "series": [{"value": [0.5]}]}),
+    ("dot_rank", {"rows": [{"label": "x", "value": None}], "x_label": "show.axis.share"}),
+    ("coverage_bar", {"rows": []}),
+    ("heat", {"rows": ["a"], "columns": ["b"], "cells": [[None]]}),
+]
+
+
+@pytest.mark.parametrize(("figure", "data"), EDGES)
+def test_little_or_unbounded_data_draw(figure: str, data: dict[str, Any], make_figure: Any) -> None:
+    """One point, nothing at all, zeros only and unbounded intervals draw without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert figure_png(make_figure(figure, data), "zh-Hans", dpi=60)
+
+
 def test_palette_survives_grey_print() -> None:
     """Neighbouring series differ in lightness, and text colours reach 4.5 : 1 on white."""
     light = [_luminance(c) for c in PALETTE]
