@@ -11,8 +11,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Design": "evalkit.core", "EffectPath": "evalkit.core", "Panel": "evalkit.core", "Psa": "evalkit.core",
-    "UserError": "evalkit.core", "panel": "evalkit.data",
+    "Design": "evalkit.core",
+    "EffectPath": "evalkit.core",
+    "Panel": "evalkit.core",
+    "Psa": "evalkit.core",
+    "UserError": "evalkit.core",
+    "panel": "evalkit.data",
 }
 _MODULES = ("assess", "cea", "core", "data", "did", "plans", "show", "sources", "study", "text")
 

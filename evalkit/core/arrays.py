@@ -50,7 +50,7 @@ def _read(kind: Any, data: Any) -> Any:
     if kind is Any or kind is object:
         return data
     origin = get_origin(kind)
-    if origin is None and dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         return kind(**{f.name: _read(hints[f.name], data[f.name]) for f in dataclasses.fields(kind) if f.name in data})
     if kind is np.ndarray:

@@ -250,7 +250,7 @@ def _fates(body: np.ndarray, header: _Header, table: TableSpec) -> np.ndarray:
     total = np.any([map_unique(body[:, j], _says_total, bool) for j in labels], axis=0)
     foot = np.any([map_unique(body[:, j], _says_footer, bool) for j in range(body.shape[1])], axis=0)
     repeated = np.all(
-        [map_unique(body[:, j], lambda v, j=j: compact(v) == compact(header.seen[j]), bool) for j in matched], axis=0
+        [map_unique(body[:, j], lambda v, j=j: compact(v) == compact(header.seen[j]), bool)  # type: ignore[misc] for j in matched], axis=0
     )
     fate[foot & sparse] = "footer"
     fate[total] = "total"

@@ -1,4 +1,4 @@
-"""Sections of a city's report (and those that the province shares): scope, situation, target, effects, economics."""
+"""Sections of a city's report that the province shares: scope, situation, summary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..assess.frames import rows_of
 from ..core import Exhibit, Section, to_plain
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
-from .economics import icer_words
+from .disclosure import counts_hidden, masked, threshold, two_way
 
 RATE_CODES = ("I01", "I02", "I03", "I04", "I05")
 
@@ -153,15 +153,10 @@ def industry_table(case: Case, place: str) -> Exhibit:
         column("value", "number", unit="‰"),
         column("interval", "interval"),
     )
+    hidden = counts_hidden(case, frame.numerator.tolist())
     rows = [
-        [
-            industry(case, r.industry),
-            r.denominator,
-            r.numerator,
-            r.value,
-            None if pd.isna(r.conf_low) else [r.conf_low, r.conf_high],
-        ]
-        for r in frame.itertuples()
+        masked([industry(case, r.industry), r.denominator, r.numerator, r.value, bounds(r)], hide, (2, 3, 4))
+        for r, hide in zip(frame.itertuples(), hidden)
     ]
     return table(
         case,
@@ -174,6 +169,11 @@ def industry_table(case: Case, place: str) -> Exhibit:
     )
 
 
+def bounds(row: Any) -> list[float] | None:
+    """Interval of a row, None where there is none."""
+    return None if pd.isna(row.conf_low) else [row.conf_low, row.conf_high]
+
+
 def industry(case: Case, code: str) -> Any:
     return message("name.plain", name=case.plan.industry_name(code))
 
@@ -183,7 +183,9 @@ def industries_figure(case: Case, place: str) -> Exhibit:
     frame = assess.rates(case.canonical, case.plan, ("I01",), place=place, by=("year", "industry"))
     panels = []
     for code in case.plan.key_industries:
-        own = frame[(frame.industry == code)]
+        own = frame[frame.industry == code]
+        small = counts_hidden(case, own.numerator.tolist(), total_known=False)
+        own = own.assign(**{c: own[c].mask(small) for c in ("value", "conf_low", "conf_high")})
         if own.value.notna().any():
             panels.append(series_of(own, case.plan.industry_name(code)))
     payload = {"panels": panels, "y_label": "indicator.I01.name", "unit": "‰", "scale": "free"}
@@ -191,272 +193,26 @@ def industries_figure(case: Case, place: str) -> Exhibit:
 
 
 def severity_table(case: Case, place: str) -> Exhibit:
-    """Cases of the period by situation and severity group."""
+    """Cases of the period by situation and severity group, small cells hidden with what would give them back."""
     groups = case.plan.settings["severity"]
     frame = rows_of(case.canonical, "case_summary", case.plan, place)
     frame = frame[frame.month.astype(str).str[:4] == str(case.period)]
     group = {grade: name for name, grades in groups.items() for grade in grades}
-    counts = frame.assign(group=frame.grade.map(group)).pivot_table(
+    counts = frame.assign(group=frame.grade.astype(str).map(group)).pivot_table(
         index="situation", columns="group", values="cases", aggfunc="sum", fill_value=0, observed=True
     )
+    released = two_way(case, counts.reindex(columns=list(groups), fill_value=0))
     columns = [
         column("situation", "message"),
         *(column(f"severity_{g}", "int") for g in groups),
         column("total", "int"),
     ]
     rows = [
-        [message(f"situation.{s}"), *(int(row.get(g, 0)) for g in groups), int(row.sum())]
-        for s, row in counts.iterrows()
+        [message("col.total" if s == assess.TOTAL else f"situation.{s}"), *released.loc[s, [*groups, assess.TOTAL]]]
+        for s in released.index
     ]
-    rows.append(
-        [
-            message("col.total"),
-            *(int(counts.get(g, pd.Series([0])).sum()) for g in groups),
-            int(counts.to_numpy().sum()),
-        ]
-    )
-    return table(
-        case,
-        "profile_severity",
-        columns,
-        rows,
-        source="official",
-        period=case.period,
-        notes=[message("note.provisional")],
-    )
-
-
-def target(case: Case) -> Section:
-    """The −20 % target: pooled verdict with base-year sensitivity, the path, and each key industry."""
-    place = place_of(case)
-    verdicts = assess.key_industry_target(case.canonical, case.plan, place=place)
-    head = verdicts.iloc[0]
-    exhibits = [target_figure(case, place), target_table(case, verdicts), target_industries(case, place)]
-    values = {
-        "decline": head.decline,
-        "decline_interval": [head.conf_low, head.conf_high],
-        "target_status": head.status,
-    }
-    return section("target", exhibits, values=to_plain(values))
-
-
-def target_figure(case: Case, place: str) -> Exhibit:
-    """Observed path by base year against the one that meets the target."""
-    frame, rule = assess.target_path(case.canonical, case.plan, place=place), case.plan.settings["targets"]["decline"]
-    bases = list(dict.fromkeys(frame.base))
-    own = frame[(frame.base == bases[0])]
-    path = own[own.path.notna()]
-    payload = {
-        "series": [
-            {**series_of(own.rename(columns={"ratio": "value"})), "label": message("target.base", base=bases[0])}
-        ],
-        "path": {"time": path.year.tolist(), "value": path.path.tolist()},
-        "band": [1 - rule["value"], 1 - rule["band"]],
-    }
-    last = own.iloc[-1]
-    return figure(
-        case,
-        "target_path",
-        "target_path",
-        payload,
-        source="official",
-        base=bases[0],
-        alt={"base": bases[0], "year": int(last.year), "ratio": float(last.ratio)},
-    )
-
-
-def target_table(case: Case, verdicts: pd.DataFrame) -> Exhibit:
-    """One row per base year and variant: the verdict is the first."""
-    columns = (
-        column("base"),
-        column("variant", "message"),
-        column("base_rate", "number", unit="‰"),
-        column("rate", "number", unit="‰"),
-        column("decline", "percent", 1),
-        column("interval", "interval", 1, "%"),
-        column("status", "status"),
-        column("provisional", "flag"),
-    )
-    rows = [
-        [
-            r.base,
-            message(f"variant.{r.variant}"),
-            r.base_rate,
-            r.rate,
-            r.decline,
-            [r.conf_low, r.conf_high],
-            r.status,
-            bool(r.provisional),
-        ]
-        for r in verdicts.itertuples()
-    ]
-    return table(
-        case,
-        "target_verdicts",
-        columns,
-        rows,
-        source="official",
-        notes=[message("note.target_base"), message("note.target_not_effect")],
-    )
-
-
-def target_industries(case: Case, place: str) -> Exhibit:
-    """Decline of each key industry from the headline base."""
-    frame = assess.industry_targets(case.canonical, case.plan, place=place)
-    first = frame[frame.base == frame.base.iloc[0]]
-    columns = (
-        column("industry", "message"),
-        column("base_rate", "number", unit="‰"),
-        column("rate", "number", unit="‰"),
-        column("numerator", "int"),
-        column("decline", "percent", 1),
-        column("interval", "interval", 1, "%"),
-        column("status", "status"),
-    )
-    rows = [
-        [
-            industry(case, r.industry),
-            r.base_rate,
-            r.rate,
-            r.numerator,
-            r.decline,
-            None if pd.isna(r.conf_low) else [r.conf_low, r.conf_high],
-            r.status,
-        ]
-        for r in first.itertuples()
-    ]
-    return table(
-        case,
-        "target_industries",
-        columns,
-        rows,
-        source="official",
-        base=str(frame.base.iloc[0]),
-        notes=[message("note.project_insured")],
-    )
-
-
-def project_values(results: dict[str, Any], key: str) -> Any:
-    """A headline value of a finished project evaluation."""
-    return results["values"].get(key)
-
-
-def effects(case: Case) -> Section:
-    """Every evaluated project of this place: rate ratio with its interval, averted cases, level of evidence."""
-    if not case.projects:
-        return section("effects", [prose(case, "effects_none", [message("effects.none")])])
-    return section("effects", [effects_figure(case), effects_table(case)])
-
-
-def effects_figure(case: Case) -> Exhibit:
-    rows = []
-    for code, results in case.projects.items():
-        bounds = project_values(results, "rate_ratio_interval") or [None, None]
-        rows.append(
-            {
-                "label": code,
-                "estimate": project_values(results, "rate_ratio"),
-                "conf_low": bounds[0],
-                "conf_high": bounds[1],
-            }
-        )
-    return figure(
-        case,
-        "effects_forest",
-        "forest",
-        {"rows": rows, "measure": "rate_ratio"},
-        source="model",
-        n=len(rows),
-        alt={"n": len(rows)},
-    )
-
-
-def effects_table(case: Case) -> Exhibit:
-    columns = (
-        column("project_id"),
-        column("title"),
-        column("rate_ratio", "number", 3),
-        column("interval", "interval", 3),
-        column("averted", "number", 1),
-        column("verdict", "message"),
-        column("evidence_level"),
-    )
-    rows = []
-    for code, results in case.projects.items():
-        get = {
-            k: project_values(results, k)
-            for k in ("title", "rate_ratio", "rate_ratio_interval", "averted", "verdict", "evidence_level")
-        }
-        rows.append(
-            [
-                code,
-                get["title"],
-                get["rate_ratio"],
-                get["rate_ratio_interval"],
-                get["averted"],
-                message(f"verdict_word.{get['verdict']}"),
-                get["evidence_level"],
-            ]
-        )
-    return table(
-        case,
-        "effects_table",
-        columns,
-        rows,
-        source="model",
-        n=len(rows),
-        notes=[message("note.ratio_reading"), message("note.averted_reading")],
-    )
-
-
-def economics(case: Case) -> Section:
-    """What the evaluated projects of this place cost and saved the fund."""
-    if not case.projects:
-        return section("economics", [prose(case, "economics_none", [message("effects.none")])])
-    columns = (
-        column("project_id"),
-        column("title"),
-        column("actual_cost", "money"),
-        column("averted_cost", "money"),
-        column("npv", "money"),
-        column("npv_interval", "message"),
-        column("bcr", "number", 2),
-        column("cost_per_injury", "message"),
-        column("confidence", "percent", 0),
-    )
-    rows = [economics_row(code, results) for code, results in case.projects.items()]
-    return section(
-        "economics",
-        [
-            table(
-                case,
-                "economics_projects",
-                columns,
-                rows,
-                source="economics",
-                n=len(rows),
-                notes=[message("note.money_reading"), message("note.confidence")],
-            )
-        ],
-    )
-
-
-def economics_row(code: str, results: dict[str, Any]) -> list[Any]:
-    """One project's decision summary as a table row."""
-    found = results["economics"]["decision"]
-    low, high = found["npv_low"], found["npv_high"]
-    npv = None if low is None else message("money.interval", low=low / 1e4, high=high / 1e4)
-    return [
-        code,
-        project_values(results, "title"),
-        found["programme_cost"],
-        found["averted_cost"],
-        found["npv"],
-        npv,
-        found["bcr"],
-        icer_words(found),
-        found["confidence"],
-    ]
+    notes = [message("note.provisional"), message("note.suppressed", threshold=threshold(case))]
+    return table(case, "profile_severity", columns, rows, source="official", period=case.period, notes=notes)
 
 
 def summary(case: Case) -> Section:
@@ -467,6 +223,7 @@ def summary(case: Case) -> Section:
             [prose(case, "summary_words", [message("summary.policy", name=case.plan.place_name(case.place))])],
         )
     from . import work
+    from .target import target
 
     parts = {
         "profile": profile(case),

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from .. import cea
-from ..core import Decision, EffectPath, Exhibit, Message, Psa, Section, to_plain
+from ..core import Decision, EffectPath, Exhibit, Flow, Message, Psa, Section, to_plain
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 
 PERSPECTIVES = ("fund", "employer", "society")
-SHENZHEN = "440300"
+HOURS_A_MONTH = 174.0
+"""Paid hours in a month: 21.75 days of 8 hours (劳社部发〔2008〕3号), the divisor of an hourly wage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,31 +35,43 @@ class Money:
 def project_money(
     case: Case, path: EffectPath, row: dict[str, Any], expected: dict[str, float], grades: pd.Series, delay: float
 ) -> Money:
-    """Decision of one project.
+    """Decision of one project, the fund, employers and society from one set of draws.
 
     path      joint count path by severity;  expected  injuries expected by severity for strata without a row
-    grades    avertable cases by grade before the start: the mix inside a severity group
+    grades    avertable cases by grade: the mix inside a severity group
     delay     years from the project's start to the middle of the follow-up
     """
     draws = cea.averted_draws(path, case.draws, case.seed, expected=expected)
-    price_year = min(case.period, cea.price_years()[1])  # the report year's index is not out when the report is due
-    plan = cea.schedule(
-        f"{price_year}-12-31",
-        area="shenzhen" if row["place"] == SHENZHEN else "guangdong_ex_shenzhen",
-        price_year=price_year,
-    )
-    severity = {g: name for name, group in case.plan.settings["severity"].items() for g in group}
-    mix = {g: float(n) for g, n in grades.items() if n > 0 and g in severity}
-    costs = cea.unit_costs(plan, n=case.draws, seed=case.seed, mix=mix, severity=severity)
-    paid_in = min(int(row.get("fiscal_year") or price_year), price_year)
-    programme = float(cea.inflate(float(row.get("actual_cost") or row["budget"]), paid_in, price_year))
+    costs = project_unit_costs(case, row, grades)
+    flows = project_flows(case, row, costs)
     out, psa = {}, None
     for perspective in PERSPECTIVES:
-        out[perspective], drawn = cea.decide(
-            draws, costs, programme, perspective=perspective, delay=delay, seed=case.seed
-        )
+        out[perspective], drawn = cea.decide(draws, costs, flows, perspective=perspective, delay=delay, seed=case.seed)
         psa = drawn if perspective == "fund" else psa
     return Money(decisions=out, psa=psa, costs=costs, draws=draws)
+
+
+def project_unit_costs(case: Case, row: dict[str, Any], grades: pd.Series) -> cea.UnitCosts:
+    """Lifetime cost of an avertable injury under the schedule of the price year and the wages of the project's area."""
+    price_year = min(case.period, cea.price_years()[1])  # the report year's index is not out when the report is due
+    places = case.plan.places.set_index("place")
+    schedule = cea.schedule(f"{price_year}-12-31", area=str(places.wage_area[row["place"]]), price_year=price_year)
+    severity = {g: name for name, group in case.plan.settings["severity"].items() for g in group}
+    mix = {g: float(n) for g, n in grades.items() if n > 0 and g in severity}
+    return cea.unit_costs(schedule, n=case.draws, seed=case.seed, mix=mix, severity=severity)
+
+
+def project_flows(case: Case, row: dict[str, Any], costs: cea.UnitCosts) -> tuple[Flow, ...]:
+    """What the project cost: the fund's outlay, and the trainees' paid working time for employers and society."""
+    paid_in = min(int(row.get("fiscal_year") or costs.price_year), costs.price_year)
+    cost = float(cea.inflate(float(row.get("actual_cost") or row["budget"]), paid_in, costs.price_year))
+    training = case.tables.get("training_summary", pd.DataFrame(columns=["project_id", "persons", "hours"]))
+    own = training[training.project_id == row["project_id"]]
+    hours = float((own.persons * own.hours).sum())
+    wage = float(np.mean(costs.draws["own_wage"])) if "own_wage" in costs.draws else costs.parameters["own_wage"].value
+    return cea.programme_flows(
+        cost, float(paid_in), price_year=costs.price_year, person_hours=hours, hourly_wage=wage / HOURS_A_MONTH
+    )
 
 
 def decision_message(decision: Decision) -> Message:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from .. import assess
 from ..core import Exhibit, Section, to_plain
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
-from .city import economics_row, effects_table, project_values, target
+from .target import target
 from .work import measure_name, years
 
 
@@ -170,66 +168,5 @@ def measures(case: Case) -> Section:
         [
             figure(case, "measures_heat", "heat", payload, source="measures", alt={"n": len(wide)}),
             table(case, "measures_totals", columns, rows, source="measures", notes=[message("note.measures")]),
-        ],
-    )
-
-
-def projects(case: Case) -> Section:
-    """All evaluated projects side by side."""
-    if not case.projects:
-        return section("projects", [prose(case, "projects_none", [message("effects.none")])])
-    rows = []
-    for code, results in case.projects.items():
-        bounds = project_values(results, "rate_ratio_interval") or [None, None]
-        place = case.plan.place_name(project_values(results, "place"))
-        rows.append(
-            {
-                "label": message("project.label", place=place, code=code),
-                "conf_low": bounds[0],
-                "estimate": project_values(results, "rate_ratio"),
-                "conf_high": bounds[1],
-            }
-        )
-    forest = figure(
-        case,
-        "projects_forest",
-        "forest",
-        {"rows": rows, "measure": "rate_ratio"},
-        source="model",
-        n=len(rows),
-        notes=[message("note.no_pooling")],
-        alt={"n": len(rows)},
-    )
-    return section("projects", [forest, effects_table(case)])
-
-
-def economics(case: Case) -> Section:
-    """Money of all evaluated projects; sums of cost and of averted cost, no sum of confidence."""
-    if not case.projects:
-        return section("economics", [prose(case, "economics_none", [message("effects.none")])])
-    columns = (
-        column("project_id"),
-        column("title"),
-        column("actual_cost", "money"),
-        column("averted_cost", "money"),
-        column("npv", "money"),
-        column("npv_interval", "message"),
-        column("bcr", "number", 2),
-        column("cost_per_injury", "message"),
-        column("confidence", "percent", 0),
-    )
-    rows: list[list[Any]] = [economics_row(code, results) for code, results in case.projects.items()]
-    return section(
-        "economics",
-        [
-            table(
-                case,
-                "economics_projects",
-                columns,
-                rows,
-                source="economics",
-                n=len(rows),
-                notes=[message("note.money_reading"), message("note.confidence")],
-            )
         ],
     )

@@ -52,11 +52,12 @@ def diagnostics(
 
 
 def _overlap(a: Effect | None, b: Effect | None) -> bool | None:
-    bounds = [(x.conf_low, x.conf_high) for x in (a, b) if x is not None]
-    if len(bounds) < 2 or any(v is None for pair in bounds for v in pair):
+    """Do the two intervals meet? None where one of them is missing."""
+    known = [(x.conf_low, x.conf_high) for x in (a, b) if x is not None]
+    spans = [(low, high) for low, high in known if low is not None and high is not None]
+    if len(spans) < 2:
         return None
-    (low_a, high_a), (low_b, high_b) = bounds
-    return max(low_a, low_b) <= min(high_a, high_b)  # type: ignore[type-var]
+    return max(low for low, _ in spans) <= min(high for _, high in spans)
 
 
 def verdict_message(effect: Effect, level: str, gates: tuple[Gate, ...]) -> Message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from .. import assess
-from ..core import Section, to_plain
+from ..core import Exhibit, Section, to_plain
 from .build import column, figure, message, section, table
 from .case import Case
 from .city import industry, place_of
@@ -149,7 +149,7 @@ def training(case: Case) -> Section:
     return section("training", exhibits, values={"coverage": overall, "coverage_status": str(pooled.status.iloc[0])})
 
 
-def results_table(case: Case, place: str) -> object:
+def results_table(case: Case, place: str) -> Exhibit:
     """Pass rate, gain in knowledge, satisfaction and unit cost by year."""
     frame = assess.training_results(case.canonical, case.plan, place=place)
     cost = assess.unit_cost(case.canonical, case.plan, place=place, by=("fiscal_year",)).set_index("fiscal_year").value
