@@ -38,8 +38,14 @@ def one(seed: int, what: str, scenario: str) -> dict[str, Any]:
         panel, truth = sample.simulate_city(seed, scenario)
         path = did.ppml(panel, design)
     e = path.effects()[0]
-    return {"seed": seed, "estimate": e.estimate, "low": e.conf_low, "high": e.conf_high, "df": e.df,
-            "truth": truth["mean_log_rate_ratio"] if what == "city" else math.log(truth["rate_ratio"])}
+    return {
+        "seed": seed,
+        "estimate": e.estimate,
+        "low": e.conf_low,
+        "high": e.conf_high,
+        "df": e.df,
+        "truth": truth["mean_log_rate_ratio"] if what == "city" else math.log(truth["rate_ratio"]),
+    }
 
 
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -49,11 +55,19 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     truth, estimate = (np.array([r[k] for r in told]) for k in ("truth", "estimate"))
     reject, cover = ((low > 0) | (high < 0)).mean(), ((low <= truth) & (truth <= high)).mean()
     n = len(told)
-    return {"replications": len(rows), "refused": len(rows) - n,
-            "rejects_no_effect": reject, "rejects_mc_error": math.sqrt(reject * (1 - reject) / n),
-            "covers_truth": cover, "covers_mc_error": math.sqrt(cover * (1 - cover) / n),
-            "mean_estimate": estimate.mean(), "mean_truth": truth.mean(), "bias": (estimate - truth).mean(),
-            "sd_estimate": estimate.std(), "median_df": float(np.median([r["df"] for r in told]))}
+    return {
+        "replications": len(rows),
+        "refused": len(rows) - n,
+        "rejects_no_effect": reject,
+        "rejects_mc_error": math.sqrt(reject * (1 - reject) / n),
+        "covers_truth": cover,
+        "covers_mc_error": math.sqrt(cover * (1 - cover) / n),
+        "mean_estimate": estimate.mean(),
+        "mean_truth": truth.mean(),
+        "bias": (estimate - truth).mean(),
+        "sd_estimate": estimate.std(),
+        "median_df": float(np.median([r["df"] for r in told])),
+    }
 
 
 def main() -> None:

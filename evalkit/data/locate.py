@@ -6,6 +6,7 @@ What counts as a total, a footer or a unit is a word list in `layout.toml`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -237,6 +238,12 @@ def _cut(grid: Grid, header: _Header, table: TableSpec, spec: FileSpec) -> RawTa
     )
 
 
+def _equals(word: Any) -> Callable[[Any], bool]:
+    """A test for the same word, blanks and widths aside."""
+    wanted = compact(word)
+    return lambda value: compact(value) == wanted
+
+
 def _fates(body: np.ndarray, header: _Header, table: TableSpec) -> np.ndarray:
     """What becomes of every row below the header: kept, total, footer, blank or header (repeated)."""
     fate = np.full(len(body), "kept", dtype="<U6")
@@ -249,9 +256,7 @@ def _fates(body: np.ndarray, header: _Header, table: TableSpec) -> np.ndarray:
     labels = sorted({0, min(matched), *(j for name, j in header.matched.items() if name in table.key)})
     total = np.any([map_unique(body[:, j], _says_total, bool) for j in labels], axis=0)
     foot = np.any([map_unique(body[:, j], _says_footer, bool) for j in range(body.shape[1])], axis=0)
-    repeated = np.all(
-        [map_unique(body[:, j], lambda v, j=j: compact(v) == compact(header.seen[j]), bool)  # type: ignore[misc] for j in matched], axis=0
-    )
+    repeated = np.all([map_unique(body[:, j], _equals(header.seen[j]), bool) for j in matched], axis=0)
     fate[foot & sparse] = "footer"
     fate[total] = "total"
     fate[repeated] = "header"
