@@ -9,16 +9,12 @@ effect, refusals, mean estimate. Monte Carlo standard errors are printed beside 
 
 from __future__ import annotations
 
-import argparse
-import csv
 import math
-import sys
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import options, record, replicate, share
 
 
 def one(seed: int, what: str, scenario: str) -> dict[str, Any]:
@@ -53,44 +49,30 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     told = [r for r in rows if r["low"] is not None]
     low, high = (np.array([r[k] for r in told]) for k in ("low", "high"))
     truth, estimate = (np.array([r[k] for r in told]) for k in ("truth", "estimate"))
-    reject, cover = ((low > 0) | (high < 0)).mean(), ((low <= truth) & (truth <= high)).mean()
-    n = len(told)
+    reject, reject_error = share((low > 0) | (high < 0))
+    cover, cover_error = share((low <= truth) & (truth <= high))
     return {
         "replications": len(rows),
-        "refused": len(rows) - n,
+        "refused": len(rows) - len(told),
         "rejects_no_effect": reject,
-        "rejects_mc_error": math.sqrt(reject * (1 - reject) / n),
+        "rejects_mc_error": reject_error,
         "covers_truth": cover,
-        "covers_mc_error": math.sqrt(cover * (1 - cover) / n),
-        "mean_estimate": estimate.mean(),
-        "mean_truth": truth.mean(),
-        "bias": (estimate - truth).mean(),
-        "sd_estimate": estimate.std(),
+        "covers_mc_error": cover_error,
+        "mean_estimate": float(estimate.mean()),
+        "mean_truth": float(truth.mean()),
+        "bias": float((estimate - truth).mean()),
+        "sd_estimate": float(estimate.std()),
         "median_df": float(np.median([r["df"] for r in told])),
     }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, seeds=2000, jobs=2, out="coverage.csv")
     parser.add_argument("--what", choices=["project", "city", "city_weighted"], default="project")
     parser.add_argument("--scenario", default="null")
-    parser.add_argument("--seeds", type=int, default=2000)
-    parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "coverage.csv")
     args = parser.parse_args()
-    seeds = range(args.first, args.first + args.seeds)
-    with ProcessPoolExecutor(args.jobs) as pool:
-        rows = list(pool.map(partial(one, what=args.what, scenario=args.scenario), seeds, chunksize=20))
-    row = {"what": args.what, "scenario": args.scenario, **summarise(rows)}
-    new = not args.out.exists()
-    with args.out.open("a", newline="") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow({k: f"{v:.5g}" if isinstance(v, float) else v for k, v in row.items()})
-    for key, value in row.items():
-        sys.stdout.write(f"{key:>20}  {value:.4g}\n" if isinstance(value, float) else f"{key:>20}  {value}\n")
+    rows = replicate(partial(one, what=args.what, scenario=args.scenario), args)
+    record({"what": args.what, "scenario": args.scenario, **summarise(rows)}, args.out)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,12 @@ def sample(
     scale: Annotated[str, typer.Option(help="cli.sample.scale")] = "",
 ) -> None:
     from .data.sample import generate
+    from .study.truth import TRUTH, add_money
 
     given: dict[str, Any] = {"seed": seed, "scenario": scenario or None, "scale": scale or None}
     made = generate(name, folder, **{k: v for k, v in given.items() if v is not None})
+    if (made / TRUTH).is_file():
+        add_money(made)
     typer.echo(t("cli.sample.done", language(), folder=made))
 
 

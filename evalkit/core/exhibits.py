@@ -28,7 +28,7 @@ class Column:
     """
 
     name: str
-    label: str
+    label: str | Message
     kind: str = "text"
     digits: int = 2
     unit: str = ""

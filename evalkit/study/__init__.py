@@ -7,6 +7,7 @@ whose tables are missing, comes back empty, and its heading is left out of the r
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 
 from ..core import Section
@@ -65,4 +66,4 @@ def section(case: Case, key: str) -> Section:
         return Section(key=key)
     module, name = SECTIONS[case.kind][key].split(":")
     compute: Callable[[Case], Section] = getattr(import_module(f".{module}", __package__), name)
-    return compute(case)
+    return replace(compute(case), key=key)

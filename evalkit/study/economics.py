@@ -14,6 +14,8 @@ from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 
 PERSPECTIVES = ("fund", "employer", "society")
+SAID = ("cea.note.flat_prior", "cea.note.zero_stratum")
+"""Notes of `cea` that the table says in its own words."""
 HOURS_A_MONTH = 174.0
 """Paid hours in a month: 21.75 days of 8 hours (劳社部发〔2008〕3号), the divisor of an hourly wage."""
 
@@ -154,7 +156,7 @@ def decision_table(case: Case, money: Money) -> Exhibit:
         message("note.money_reading"),
         message("note.averted_draws"),
         message("note.confidence"),
-        *(message(n) for n in money.fund.notes),
+        *(message(n) for n in money.fund.notes if n not in SAID),
     ]
     if money.draws.zeroed:
         notes.append(message("note.zeroed", names=[message(f"outcome.avertable.{z}") for z in money.draws.zeroed]))

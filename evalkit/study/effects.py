@@ -91,7 +91,8 @@ def inference_card(case: Case, name: str, effect: Effect) -> Exhibit:
         (column("p_attainable", "number", 3), inf.p_attainable),
     ]
     for scenario, size in inf.size.items():
-        items.append((Column(name=scenario, label=f"inference.scenario.{scenario}", kind="percent", digits=1), size))
+        words = message("col.size", scenario=message(f"inference.scenario.{scenario}"))
+        items.append((Column(name=scenario, label=words, kind="percent", digits=1), size))
     for extra, value in inf.extra.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             items.append((Column(name=extra, label=f"inference.extra.{extra}", kind="number", digits=3), value))

@@ -118,7 +118,9 @@ def programme(case: Case) -> Section:
             notes=[message("note.ratio_reading"), message("note.two_estimands")],
         ),
         differences_table(case, ev),
-        paths_figure(case, ev.panel, "programme_paths") if ev.panel.exposure is not None else mean_paths(case, ev),
+        paths_figure(case, ev.panel, "programme_paths", "official")
+        if ev.panel.exposure is not None
+        else mean_paths(case, ev),
         event_study_figure(case, "programme_events", ev.events, ev.panel),
         averted_table(case, ev.weighted, "programme_averted"),
         inference_card(case, "programme_inference", ev.effect),
@@ -180,7 +182,7 @@ def mean_paths(case: Case, ev: Programme) -> Any:
         "programme_paths",
         "paths",
         payload,
-        source="extract",
+        source="official",
         n=ev.panel.n_units,
         alt={"start": ev.panel.times[first]},
     )
@@ -202,7 +204,7 @@ def robustness(case: Case) -> Section:
     rows = []
     for method in ("cr3", "cr2", "cr1", "wild", "permutation"):
         e = did.inference(ev.headline, logs, method=method).effects()[0]
-        rows.append(ratio_row(f"inference.rule.{method}", e))
+        rows.append(ratio_row(f"inference.rule.{method}", e)[:-1])
     exhibits = [
         figure(
             case,
@@ -213,7 +215,14 @@ def robustness(case: Case) -> Section:
             n=len(frame),
             alt={"low": float(np.exp(frame.estimate.min())), "high": float(np.exp(frame.estimate.max()))},
         ),
-        table(case, "robustness_rules", ESTIMATE_COLUMNS, rows, source="model", notes=[message("note.rules_appendix")]),
+        table(
+            case,
+            "robustness_rules",
+            ESTIMATE_COLUMNS[:-1],
+            rows,
+            source="model",
+            notes=[message("note.rules_appendix")],
+        ),
     ]
     return section("robustness", exhibits)
 

@@ -112,7 +112,7 @@ def group_row(panel: Panel, members: np.ndarray, label: str) -> list[Any]:
     ]
 
 
-def paths_figure(case: Case, panel: Panel, name: str = "design_paths") -> Any:
+def paths_figure(case: Case, panel: Panel, name: str = "design_paths", source: str = "extract") -> Any:
     """Rates of both groups by quarter."""
     first = int(panel.cohort[panel.ever_treated].min())
 
@@ -129,7 +129,7 @@ def paths_figure(case: Case, panel: Panel, name: str = "design_paths") -> Any:
             {"label": "group.untreated", "value": rate(~panel.ever_treated)},
         ],
     }
-    return figure(case, name, "paths", payload, source="extract", n=panel.n_units, alt={"start": panel.times[first]})
+    return figure(case, name, "paths", payload, source=source, n=panel.n_units, alt={"start": panel.times[first]})
 
 
 def effect(case: Case) -> Section:

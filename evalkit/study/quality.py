@@ -1,4 +1,4 @@
-"""The quality page of every report: gates, the files it rests on, the parameters it used."""
+"""The quality page of every report. Files with digests and parameters are printed from results.json by the publisher."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def quality(case: Case) -> Section:
         *case.canonical.gates,
         *assess.gates(case.canonical, case.plan, place=case.place or case.plan.province, period=case.period),
     )
-    return section("quality", [gates_table(case, gates), inputs_table(case)], gates=gates)
+    return section("quality", [gates_table(case, gates)], gates=gates)
 
 
 def gates_table(case: Case, gates: tuple[Gate, ...]) -> Any:
@@ -26,7 +26,7 @@ def gates_table(case: Case, gates: tuple[Gate, ...]) -> Any:
     columns = (
         column("gate", "message"),
         column("result", "status"),
-        column("severity", "message"),
+        column("gate_kind", "message"),
         column("detail", "message"),
     )
     rows = [
@@ -39,10 +39,3 @@ def gates_table(case: Case, gates: tuple[Gate, ...]) -> Any:
         for g in gates
     ]
     return table(case, "quality_gates", columns, rows, notes=[message("note.gates")])
-
-
-def inputs_table(case: Case) -> Any:
-    """Every office file read, with rows, encoding and digest: internal, since file names may name people."""
-    columns = (column("file"), column("table"), column("rows", "int"), column("encoding"), column("sha256"))
-    rows = [[i.path, i.table, i.rows, i.encoding, i.sha256[:16]] for i in case.canonical.inputs]
-    return table(case, "quality_inputs", columns, rows, n=len(rows), notes=[message("note.digest")])

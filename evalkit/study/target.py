@@ -105,7 +105,7 @@ def target_industries(case: Case, place: str) -> Exhibit:
         masked(
             [industry(case, r.industry), r.base_rate, r.rate, r.numerator, r.decline, bounds(r), r.status],
             hide,
-            (1, 2, 3, 4, 5),
+            (1, 2, 3, 4, 5, 6),
         )
         for r, hide in zip(first.itertuples(), hidden)
     ]

@@ -1,0 +1,118 @@
+"""Coverage of the fund's net present saving on the sample's own generator, with known truth.
+
+    python benchmarks/npv_coverage.py --scenario null effect heterogeneous --seeds 1000 --jobs 2
+
+For every seed the fast path of the sample (no files) gives the panel of a project and the injuries it truly averted by
+severity; the joint Poisson path with CR3-Satterthwaite inference gives draws of averted injuries, those and draws of the
+unit costs an interval of the fund's NPV. True NPV: true averted injuries of every severity group × unit cost with every
+parameter at its mean − cost. Grade shares inside a group are taken as given, the cost of the project is certain.
+
+    covers_truth          intervals that hold the true NPV, of those that exist (also where a mean is refused)
+    truth_below/above     true NPV below/above the interval
+    covers_estimated      the same against the true NPV of the severity groups that carry an estimate: an evaluation gives
+                          groups with fewer than ten expected cases effect 0, so the rest of the truth is out of reach
+    no_mean               df < 3 or not testable: interval only
+    bias                  mean of (plug-in NPV at the estimated effect − true NPV), yuan; left_out its part from groups
+                          without an estimate
+    icer_bounded          Fieller sets that are intervals; icer_covers_* sets that hold the true ratio, by type (only
+                          where injuries are truly averted)
+Every share stands beside its Monte Carlo standard error.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache, partial
+
+import numpy as np
+from common import Row, options, record, replicate, share
+
+from evalkit import cea, did
+from evalkit.core import Design
+from evalkit.data import sample
+from evalkit.study import evaluation
+from evalkit.study.truth import at_means, known_effect
+
+SCENARIOS = ("null", "effect", "heterogeneous")
+COST = 400_000.0
+"""Yuan; moves the NPV and its truth alike, so coverage does not depend on it."""
+
+
+@cache
+def prices(draws: int) -> tuple[cea.UnitCosts, cea.UnitCosts]:
+    """Unit costs of the last price year, drawn and with every parameter at its mean, once a process."""
+    year = cea.price_years()[1]
+    drawn = cea.unit_costs(cea.schedule(year, price_year=year), n=draws, seed=1)
+    return drawn, at_means(drawn)
+
+
+def one(seed: int, scenario: str, draws: int) -> Row:
+    """One replication: interval of the fund's NPV, plug-in estimate and truth in yuan."""
+    panel, truth = sample.simulate_project(seed, scenario)
+    path = did.ppml(panel, Design(seed=seed, rule="cr3", outcomes=evaluation.testable_outcomes(panel)))
+    effect = cea.averted_draws(path, draws, seed, expected=evaluation.expected_injuries(panel, path))
+    drawn, fixed = prices(draws)
+    delay = evaluation.follow_up(panel)
+    decision, _ = cea.decide(effect, drawn, COST, delay=delay, seed=seed)
+    averted = {group: row["averted"] for group, row in truth["by_severity"].items()}
+    within = {group: 0.0 if group in effect.zeroed else n for group, n in averted.items()}
+    plugged = dict(zip(effect.names, effect.estimate.tolist()))
+    npv, reachable, estimate = (known_effect(a, fixed, COST, delay=delay).npv for a in (averted, within, plugged))
+    factor = float(cea.discount_factor(delay, 0.0, fixed.discount, timing="start"))
+    injuries = factor * sum(averted.values())
+    ratio = -npv / injuries if injuries > 0 else None
+    return {"low": decision.npv_low, "high": decision.npv_high, "refused": decision.refused, "df": effect.df,
+            "truth": npv, "reachable": reachable, "estimate": estimate, "ratio": ratio, "set": decision.icer_set,
+            "confidence": decision.confidence}  # fmt: skip
+
+
+def ratio_covered(row: Row) -> bool:
+    """True where the Fieller set of the replication holds the true cost per injury averted."""
+    return cea.RatioSet(**row["set"]).contains(row["ratio"])
+
+
+def summarise(rows: list[Row]) -> Row:
+    """Shares over replications with their Monte Carlo standard errors; amounts in yuan."""
+    told = [r for r in rows if r["low"] is not None]
+    low, high, truth, reachable, estimate = (
+        np.array([r[k] for r in told]) for k in ("low", "high", "truth", "reachable", "estimate")
+    )
+    covers, covers_error = share((low <= truth) & (truth <= high))
+    estimated, estimated_error = share((low <= reachable) & (reachable <= high))
+    saves, saves_error = share(low > 0)
+    bounded, bounded_error = share(r["set"]["type"] == "interval" for r in told)
+    ratios = [r for r in told if r["ratio"] is not None]
+    inside = share(ratio_covered(r) for r in ratios if r["set"]["type"] == "interval")
+    outside = share(ratio_covered(r) for r in ratios if r["set"]["type"] != "interval")
+    error = estimate - truth
+    return {
+        "replications": len(rows), "no_interval": len(rows) - len(told),
+        "no_mean": sum(r["refused"] is not None for r in rows),
+        "covers_truth": covers, "covers_mc_error": covers_error,
+        "truth_below": share(truth < low)[0], "truth_above": share(truth > high)[0],
+        "covers_estimated": estimated, "covers_estimated_mc_error": estimated_error,
+        "says_saves": saves, "says_saves_mc_error": saves_error,
+        "mean_truth": float(truth.mean()), "mean_estimate": float(estimate.mean()), "bias": float(error.mean()),
+        "bias_mc_error": float(error.std() / np.sqrt(len(told))), "left_out": float((reachable - truth).mean()),
+        "sd_estimate": float(estimate.std()), "mean_width": float((high - low).mean()),
+        "median_df": float(np.median([r["df"] for r in told])),
+        "icer_bounded": bounded, "icer_bounded_mc_error": bounded_error,
+        "icer_covers_bounded": inside[0], "icer_covers_bounded_mc_error": inside[1],
+        "icer_covers_unbounded": outside[0], "icer_covers_unbounded_mc_error": outside[1],
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = options(__doc__, seeds=300, jobs=1, out="npv_coverage.csv")
+    parser.add_argument("--scenario", nargs="+", default=list(SCENARIOS))
+    parser.add_argument("--draws", type=int, default=2_000)
+    args = parser.parse_args()
+    for scenario in args.scenario:
+        began = time.perf_counter()
+        rows = replicate(partial(one, scenario=scenario, draws=args.draws), args)
+        seconds = time.perf_counter() - began
+        record({"scenario": scenario, "draws": args.draws, **summarise(rows), "seconds": round(seconds, 1)}, args.out)
+
+
+if __name__ == "__main__":
+    main()
