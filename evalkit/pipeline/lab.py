@@ -50,6 +50,7 @@ def lab_command(folder: Path, *, no_browser: bool = False, port: int | None = No
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
     command += ["--no-browser"] if no_browser else []
     command += [f"--ServerApp.port={port}"] if port else []
+    command += ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # a container has no other user
     return command + ([f"--ServerApp.ip={ip}"] if ip else [])
 
 

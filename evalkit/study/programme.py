@@ -118,9 +118,7 @@ def programme(case: Case) -> Section:
             notes=[message("note.ratio_reading"), message("note.two_estimands")],
         ),
         differences_table(case, ev),
-        paths_figure(case, ev.panel, "programme_paths", "official")
-        if ev.panel.exposure is not None
-        else mean_paths(case, ev),
+        mean_paths(case, ev) if ev.panel.exposure is None else rate_paths(case, ev),
         event_study_figure(case, "programme_events", ev.events, ev.panel),
         averted_table(case, ev.weighted, "programme_averted"),
         inference_card(case, "programme_inference", ev.effect),
@@ -162,6 +160,11 @@ def differences_table(case: Case, ev: Programme) -> Any:
         n=usual.n_obs,
         notes=[message("note.usual_error")],
     )
+
+
+def rate_paths(case: Case, ev: Programme) -> Any:
+    """Rates of places with and without the programme."""
+    return paths_figure(case, ev.panel, "programme_paths", "official")
 
 
 def mean_paths(case: Case, ev: Programme) -> Any:
@@ -215,16 +218,15 @@ def robustness(case: Case) -> Section:
             n=len(frame),
             alt={"low": float(np.exp(frame.estimate.min())), "high": float(np.exp(frame.estimate.max()))},
         ),
-        table(
-            case,
-            "robustness_rules",
-            ESTIMATE_COLUMNS[:-1],
-            rows,
-            source="model",
-            notes=[message("note.rules_appendix")],
-        ),
+        rules_table(case, rows),
     ]
     return section("robustness", exhibits)
+
+
+def rules_table(case: Case, rows: list[list[Any]]) -> Any:
+    """The same estimate under other inference rules, for the record."""
+    notes = [message("note.rules_appendix")]
+    return table(case, "robustness_rules", ESTIMATE_COLUMNS[:-1], rows, source="model", notes=notes)
 
 
 def left_out(ev: Programme) -> Any:

@@ -1,4 +1,4 @@
-"""The quality page of every report. Files with digests and parameters are printed from results.json by the publisher."""
+"""The quality page of every report. The publisher prints files, digests and parameters from results.json."""
 
 from __future__ import annotations
 
