@@ -3,20 +3,20 @@
     python benchmarks/npv_coverage.py --scenario null effect heterogeneous --seeds 1000 --jobs 2
 
 For every seed the fast path of the sample (no files) gives the panel of a project and the injuries it truly averted by
-severity; the joint Poisson path with CR3-Satterthwaite inference gives draws of averted injuries, those and draws of the
-unit costs an interval of the fund's NPV. True NPV: true averted injuries of every severity group × unit cost with every
-parameter at its mean − cost. Grade shares inside a group are taken as given, the cost of the project is certain.
+severity. The joint Poisson path with CR3-Satterthwaite inference gives draws of averted injuries; those and draws of
+the unit costs give an interval of the fund's NPV. True NPV: true averted injuries of every severity group × unit cost
+with every parameter at its mean − cost. Grade shares inside a group are taken as given, the cost is certain.
 
-    covers_truth          intervals that hold the true NPV, of those that exist (also where a mean is refused)
-    truth_below/above     true NPV below/above the interval
-    covers_estimated      the same against the true NPV of the severity groups that carry an estimate: an evaluation gives
-                          groups with fewer than ten expected cases effect 0, so the rest of the truth is out of reach
-    no_mean               df < 3 or not testable: interval only
-    bias                  mean of (plug-in NPV at the estimated effect − true NPV), yuan; left_out its part from groups
-                          without an estimate
-    icer_bounded          Fieller sets that are intervals; icer_covers_* sets that hold the true ratio, by type (only
-                          where injuries are truly averted)
-Every share stands beside its Monte Carlo standard error.
+    covers_truth        intervals that hold the true NPV, of those that exist (also where a mean is refused)
+    truth_below, truth_above   true NPV below or above the interval
+    covers_estimated    the same against the true NPV of the severity groups that carry an estimate: an evaluation
+                        gives groups with fewer than ten expected cases effect 0, the rest is out of its reach
+    no_mean             df < 3 or not testable: interval only
+    bias, left_out      mean of (NPV at the estimated effect − true NPV), yuan; its part from groups without estimate
+    icer_bounded        Fieller sets that are intervals; icer_covers_*: sets that hold the true ratio, by type (where
+                        injuries are truly averted)
+
+Monte Carlo standard errors stand beside the shares. One process takes about 70 ms a replication.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def event_study_figure(case: Case, name: str, path: EffectPath, panel: Panel, **
         "conf_low": [inf.conf_low if inf else None for inf in inferences],
         "conf_high": [inf.conf_high if inf else None for inf in inferences],
         "n_treated": [t.n_treated for t in terms],
-        "base": -1 - path.design.anticipation,
+        "base": [t.event_time for t, inf in zip(terms, inferences) if inf and inf.rule == "reference"],
         "selection": selection_event_times(panel, path),
         "measure": measure,
         "level": path.design.level,

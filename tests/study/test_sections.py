@@ -116,3 +116,16 @@ def test_no_small_count_of_injuries_is_printed(tiny: Bench, name: str) -> None:
     limit = tiny.cases[name].workspace.privacy.public_threshold
     counts = {"numerator", "cases", "observed", "cases_pre", "cases_post"}
     assert [x for section in tiny.sections(name) for x in small_counts(section, counts, limit)] == []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_gate_of_a_report_has_its_words(tiny: Bench, name: str) -> None:
+    """A gate reaches the index page and sometimes the verdict: its name and its detail can be said in all languages."""
+    gates = {g.name for section in tiny.sections(name) for g in section.gates}
+    missing = [
+        f"gate.{gate}.{part}"
+        for gate in sorted(gates)
+        for part in ("title", "detail")
+        if not all(text.has(f"gate.{gate}.{part}", lang) for lang in text.LANGUAGES)
+    ]
+    assert missing == []
