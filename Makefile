@@ -36,7 +36,11 @@ check: $(STAMP)
 	exit $$fail
 
 soak: $(STAMP)
-	@$(BIN)/python benchmarks/coverage.py
+	@for what in project city city_weighted; do \
+	  $(BIN)/python benchmarks/coverage.py --what $$what --scenario null --seeds 2000; \
+	  for scenario in effect heterogeneous; do \
+	    $(BIN)/python benchmarks/coverage.py --what $$what --scenario $$scenario --seeds 1000; done; done
+	@$(BIN)/python benchmarks/npv_coverage.py
 
 lock:
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --extra dev \

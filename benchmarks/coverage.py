@@ -23,7 +23,7 @@ def one(seed: int, what: str, scenario: str) -> dict[str, Any]:
     from evalkit.core import Design
     from evalkit.data import sample
 
-    design = Design(seed=seed, rule="cr3")
+    design = Design(seed=seed)
     if what == "project":
         panel, truth = sample.simulate_project(seed, scenario)
         path = did.ppml(panel, design)

@@ -49,7 +49,7 @@ def prices(draws: int) -> tuple[cea.UnitCosts, cea.UnitCosts]:
 def one(seed: int, scenario: str, draws: int) -> Row:
     """One replication: interval of the fund's NPV, plug-in estimate and truth in yuan."""
     panel, truth = sample.simulate_project(seed, scenario)
-    path = did.ppml(panel, Design(seed=seed, rule="cr3", outcomes=evaluation.testable_outcomes(panel)))
+    path = did.ppml(panel, Design(seed=seed, outcomes=evaluation.testable_outcomes(panel)))
     effect = cea.averted_draws(path, draws, seed, expected=evaluation.expected_injuries(panel, path))
     drawn, fixed = prices(draws)
     delay = evaluation.follow_up(panel)

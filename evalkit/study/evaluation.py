@@ -145,16 +145,20 @@ def project_row(case: Case) -> dict[str, Any]:
 
 
 def testable_outcomes(panel: Panel) -> tuple[str, ...]:
-    """The primary outcome and those severity strata with cases enough for a joint estimate."""
+    """The primary outcome and the severity strata with at least 10 injuries expected without the project.
+
+    Expected from the rate of all untreated cells and the treated exposure: never from the treated cells' own cases,
+    which would select strata on the outcome.
+    """
     post, exposure = panel.treated, panel.exposure
     assert exposure is not None
+    treated_exposure, untreated_exposure = np.nansum(exposure[post]), max(np.nansum(exposure[~post]), 1e-9)
 
-    def enough(name: str) -> bool:
-        cases = panel.outcomes[name]
-        untreated_share = np.nansum(cases[~post]) / max(np.nansum(exposure[~post]), 1e-9)
-        return untreated_share * np.nansum(exposure[post]) >= 10 and np.nansum(cases[post]) >= 3
+    def expected(name: str) -> float:
+        return float(np.nansum(panel.outcomes[name][~post]) / untreated_exposure * treated_exposure)
 
-    return (PRIMARY, *(n for n in panel.outcomes if n.startswith(PRIMARY + ".") and enough(n)))
+    strata = (n for n in panel.outcomes if n.startswith(PRIMARY + "."))
+    return (PRIMARY, *(n for n in strata if expected(n) >= 10))
 
 
 def pre_periods(panel: Panel, design: Design) -> int:
