@@ -13,12 +13,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..core import EffectPath, Inference, UserError, frozen_array
+from ..core import MONEY_DF, EffectPath, Inference, UserError, frozen_array
 from .distributions import stream
 
 MAX_DRAWS = 200_000
-MIN_DF = 3.0
-"""Below it a mean over draws says more about the tail than about the programme: no mean, no curve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +161,7 @@ def _licence(path: EffectPath, live: list[int]) -> tuple[float | None, str | Non
     if any(inf.std_error is None or inf.df is None or inf.rule == "not_testable" for inf in inferences):
         return None, "cea.refused.not_testable"
     df = min(float(inf.df) for inf in inferences if inf.df is not None)
-    return df, "cea.refused.low_df" if df < MIN_DF else None
+    return df, "cea.refused.low_df" if df < MONEY_DF else None
 
 
 def _multivariate_t(centre: np.ndarray, scale: np.ndarray, df: float, n: int, seed: int) -> np.ndarray:

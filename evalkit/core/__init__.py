@@ -1,15 +1,65 @@
-"""Nouns: frozen types that every other layer shares. Imports numpy and pandas only; knows no language."""
+"""Nouns: frozen types that every other layer shares. Imports numpy and pandas only; knows no language.
 
-from .arrays import from_plain, frozen_array, to_plain
-from .economics import Curve, Decision, Flow, FrontierRow, Psa, Swing
-from .effects import Effect, EffectPath, Inference, Term
-from .errors import GateStopped, Problem, UserError, UserErrors, Where
-from .exhibits import Column, Exhibit, Message, Section
-from .origin import Origin, Parameter
-from .panel import NEVER, Design, Dropped, Moments, Panel
-from .scores import Gate, Indicator, Score, Scorecard
+A module is loaded when one of its names is first used: messages and errors cost nothing, so that the texts and the
+command line stay light; panels and effects bring numpy and pandas.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .arrays import from_plain, frozen_array, to_plain
+    from .economics import Curve, Decision, Flow, FrontierRow, Psa, Swing
+    from .effects import EffectPath
+    from .errors import GateStopped, Problem, UserError, UserErrors, Where
+    from .exhibits import Column, Exhibit, Message, Section
+    from .origin import Origin, Parameter
+    from .panel import NEVER, Design, Dropped, Moments, Panel
+    from .rows import MONEY_DF, Effect, Inference, Term, row_effect
+    from .scores import Gate, Indicator, Score, Scorecard
+
+_HOME = {
+    "MONEY_DF": "rows",
+    "NEVER": "panel",
+    "Column": "exhibits",
+    "Curve": "economics",
+    "Decision": "economics",
+    "Design": "panel",
+    "Dropped": "panel",
+    "Effect": "rows",
+    "EffectPath": "effects",
+    "Exhibit": "exhibits",
+    "Flow": "economics",
+    "FrontierRow": "economics",
+    "Gate": "scores",
+    "GateStopped": "errors",
+    "Indicator": "scores",
+    "Inference": "rows",
+    "Message": "exhibits",
+    "Moments": "panel",
+    "Origin": "origin",
+    "Panel": "panel",
+    "Parameter": "origin",
+    "Problem": "errors",
+    "Psa": "economics",
+    "Score": "scores",
+    "Scorecard": "scores",
+    "Section": "exhibits",
+    "Swing": "economics",
+    "Term": "rows",
+    "UserError": "errors",
+    "UserErrors": "errors",
+    "Where": "errors",
+    "from_plain": "arrays",
+    "frozen_array": "arrays",
+    "row_effect": "rows",
+    "to_plain": "arrays",
+}
 
 __all__ = [
+    "MONEY_DF",
     "NEVER",
     "Column",
     "Curve",
@@ -42,5 +92,17 @@ __all__ = [
     "Where",
     "from_plain",
     "frozen_array",
+    "row_effect",
     "to_plain",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

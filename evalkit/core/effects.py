@@ -18,81 +18,15 @@ import numpy as np
 import pandas as pd
 
 from .panel import Design
+from .rows import Effect, Inference, Term, row_effect
 
-Measure = Literal["level", "log_rate", "log_rate_ratio", "averted", "rate", "yuan"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """What one row of a path stands for. None = aggregated over that axis."""
-
-    term: str
-    outcome: str
-    measure: Measure = "level"
-    cohort: Any = None
-    time: Any = None
-    event_time: int | None = None
-    weight: float = 1.0
-    n_obs: int = 0
-    n_units: int = 0
-    n_treated: int = 0
-    n_clusters: int = 0
-    n_treated_clusters: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inference:
-    """What may be said about one row, by which rule and why that rule.
-
-    rule          "cr3", "cr2", "cr1", "wild", "permutation", "usual", "not_testable", ...
-    reason        message key `inference.reason.<...>` of the router
-    std_error, df, statistic, p_value, conf_low, conf_high   None where the design carries none
-    p_attainable  smallest p the procedure can give (placebo rank with G units: 1/G)
-    effective_treated, effective_control   G1*, G0*: description, routes nothing
-    size          simulated rejection rate at 5 % of this design, by scenario name
-    refused       message key, or None
-    extra         further p-values or quantities by name ("studentised_p", "placebo_rank", "wild_p", ...)
-    """
-
-    rule: str
-    reason: str = ""
-    std_error: float | None = None
-    df: float | None = None
-    statistic: float | None = None
-    p_value: float | None = None
-    conf_low: float | None = None
-    conf_high: float | None = None
-    level: float = 0.95
-    p_attainable: float | None = None
-    effective_treated: float | None = None
-    effective_control: float | None = None
-    size: dict[str, float] = field(default_factory=dict)
-    refused: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """One row of a path, complete, ready for a table (`EffectPath.effect`)."""
-
-    term: str
-    outcome: str
-    measure: str
-    estimate: float
-    std_error: float | None
-    conf_low: float | None
-    conf_high: float | None
-    p_value: float | None
-    df: float | None
-    level: float
-    method: str
-    inference: Inference | None
-    n_obs: int
-    n_units: int
-    n_treated: int
-    n_clusters: int
-    n_treated_clusters: int
-    notes: tuple[str, ...] = ()
+_SAID = (
+    "term", "outcome", "measure", "estimate", "std_error", "conf_low", "conf_high", "p_value", "df", "level", "method",
+    "n_obs", "n_units", "n_treated", "n_clusters", "n_treated_clusters",
+)  # fmt: skip
+_PLACED = ("cohort", "time", "event_time")
+COLUMNS = (*_SAID, *_PLACED)
+"""Columns of `EffectPath.tidy`; a count path adds observed, mu0 and rate_ratio."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,26 +188,13 @@ class EffectPath:
         return tuple(self._effect(i) for i in range(len(self)))
 
     def _effect(self, i: int) -> Effect:
-        t = self.terms[i]
-        inf = self.inference[i] if self.inference else None
-        return Effect(
-            term=t.term,
-            outcome=t.outcome,
-            measure=t.measure,
-            estimate=float(self.estimate[i]),
-            std_error=inf.std_error if inf else None,
-            conf_low=inf.conf_low if inf else None,
-            conf_high=inf.conf_high if inf else None,
-            p_value=inf.p_value if inf else None,
-            df=inf.df if inf else None,
+        inference = self.inference[i] if self.inference else None
+        return row_effect(
+            self.terms[i],
+            self.estimate[i],
+            inference,
             level=self.design.level,
             method=self.method,
-            inference=inf,
-            n_obs=t.n_obs,
-            n_units=t.n_units,
-            n_treated=t.n_treated,
-            n_clusters=t.n_clusters,
-            n_treated_clusters=t.n_treated_clusters,
             notes=self.notes,
         )
 
@@ -298,38 +219,12 @@ class EffectPath:
         return self.estimate - critical * se, self.estimate + critical * se, critical
 
     def tidy(self) -> pd.DataFrame:
-        """One row per term with the vocabulary's columns."""
-        frame = pd.DataFrame(
-            [
-                {
-                    f: getattr(e, f)
-                    for f in (
-                        "term",
-                        "outcome",
-                        "measure",
-                        "estimate",
-                        "std_error",
-                        "conf_low",
-                        "conf_high",
-                        "p_value",
-                        "df",
-                        "level",
-                        "method",
-                        "n_obs",
-                        "n_units",
-                        "n_treated",
-                        "n_clusters",
-                        "n_treated_clusters",
-                    )
-                }
-                for e in self.effects()
-            ]
-        )
-        for name in ("cohort", "time", "event_time"):
+        """One row per term: `COLUMNS`, and for count paths observed, mu0 (cases) and rate_ratio (NaN after `averted`)."""
+        frame = pd.DataFrame([{name: getattr(e, name) for name in _SAID} for e in self.effects()], columns=list(_SAID))
+        for name in _PLACED:
             frame[name] = [getattr(t, name) for t in self.terms]
         if self.is_count:
             frame["observed"], frame["mu0"] = self.observed, self.mu0
-            frame["rate_ratio"] = (
-                np.exp(self.estimate) if self.terms and self.terms[0].measure == "log_rate_ratio" else np.nan
-            )
+            ratio = self.terms[0].measure == "log_rate_ratio" if self.terms else False
+            frame["rate_ratio"] = np.exp(self.estimate) if ratio else np.nan
         return frame

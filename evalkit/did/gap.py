@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..core import Effect, EffectPath, Inference
+from dataclasses import replace
+
+from ..core import Effect, EffectPath, Inference, row_effect
 from .inference import t_interval
 
 
@@ -29,25 +31,8 @@ def gap(first: EffectPath, second: EffectPath, term: str = "att") -> Effect:
         score = first.scores[:, rows[0]] - second.scores[:, rows[1]]
         numbers = t_interval(estimate, float((score @ score) ** 0.5), min(a.df, b.df), level)
         inference = Inference(rule=first.vcov_rule, reason="inference.reason.gap", level=level, **numbers)
-    return Effect(
-        term="gap",
-        outcome=a.outcome,
-        measure=a.measure,
-        estimate=estimate,
-        std_error=inference.std_error,
-        conf_low=inference.conf_low,
-        conf_high=inference.conf_high,
-        p_value=inference.p_value,
-        df=inference.df,
-        level=level,
-        method=f"{first.method}-{second.method}",
-        inference=inference,
-        n_obs=a.n_obs,
-        n_units=a.n_units,
-        n_treated=a.n_treated,
-        n_clusters=a.n_clusters,
-        n_treated_clusters=a.n_treated_clusters,
-    )
+    label = replace(first.terms[rows[0]], term="gap")
+    return row_effect(label, estimate, inference, level=level, method=f"{first.method}-{second.method}")
 
 
 def _row(path: EffectPath, term: str) -> int:

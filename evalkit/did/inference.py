@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from ..core import Design, EffectPath, Inference, Panel, UserError, frozen_array
+from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, UserError, frozen_array
 from . import permutation, size, studentised, wild
 from .facts import Part, RowFacts, facts_of, parts_of, scores_of, usual_df, usual_vcov
 from .fit import Fit
 from .registry import ESTIMATORS
 
 METHODS = ("auto", "cr1", "cr2", "cr3", "wild", "permutation", "usual")
-LOW_DF, MONEY_DF = 4.0, 3.0
-"""Below the first a studentised-randomisation p is shown beside; below the second money has no mean."""
+LOW_DF = 4.0
+"""Below it a studentised-randomisation p is shown beside the interval, where the design allows one."""
 
 
 def fit_path(method: str, panel: Panel, design: Design) -> EffectPath:
