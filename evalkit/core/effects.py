@@ -35,9 +35,10 @@ class EffectPath:
 
     method     name in the registry `did.ESTIMATORS`, so that (Panel, Design) → EffectPath can be re-run
     transform  (k, k0) linear map from the estimator's own k0 rows to these rows (identity at birth)
-    base_terms the estimator's own rows' labels (k0,), kept so that a transform can be read back
+    scores     (G, k) cluster sums with vcov = scoresᵀ scores (k, k);  draws (m, k) where there is no covariance
     observed, mu0   (k,) counts for count paths
     inference  one per row, or () before `did.inference` was called
+    unit       of the estimates;  vcov_rule the rule of `vcov`;  sources keys of works
     notes      message keys;  dropped units and counts live in the panel
     """
 
@@ -96,8 +97,10 @@ class EffectPath:
 
         Cohort, calendar and overall use treated periods only (event_time ≥ 0 or None). Level rows are averaged
         with `Term.weight`; count rows add observed and μ0 and take the logarithm of the ratio of sums.
-        Raises ValueError where no row qualifies.
+        Raises ValueError where no row qualifies, and for averted counts: combine first, then `averted`.
         """
+        if any(term.measure == "averted" for term in self.terms):
+            raise ValueError("combine the ratios first, then take `averted`")
         groups: dict[Any, list[int]] = {}
         for i, term in enumerate(self.terms):
             post = term.event_time is None or term.event_time >= 0
@@ -219,7 +222,7 @@ class EffectPath:
         return self.estimate - critical * se, self.estimate + critical * se, critical
 
     def tidy(self) -> pd.DataFrame:
-        """One row per term: `COLUMNS`, and for count paths observed, mu0 (cases) and rate_ratio (NaN after `averted`)."""
+        """One row per term: `COLUMNS`; a count path adds observed, mu0 (cases) and rate_ratio (NaN after `averted`)."""
         frame = pd.DataFrame([{name: getattr(e, name) for name in _SAID} for e in self.effects()], columns=list(_SAID))
         for name in _PLACED:
             frame[name] = [getattr(t, name) for t in self.terms]

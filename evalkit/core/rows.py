@@ -1,4 +1,4 @@
-"""One row of a path of effects: what it stands for (`Term`), what may be said about it (`Inference`), both (`Effect`)."""
+"""One row of a path: what it stands for (`Term`), what may be said about it (`Inference`), and both (`Effect`)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ class Inference:
     effective_treated, effective_control   G1*, G0*: description, routes nothing
     size          simulated rejection rate at 5 % of this design, by scenario name
     refused       message key, or None
-    extra         further p-values or quantities by name ("studentised_p", "placebo_rank", "wild_p", ...)
+    extra         further quantities by name ("studentised_p", "placebo_rank", "usual_std_error", ...), and message keys
+                  of what must be said beside the row ("working": working covariance behind df, "money", ...)
     """
 
     rule: str

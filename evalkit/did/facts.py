@@ -9,13 +9,14 @@ import numpy as np
 from ..core import EffectPath
 from .fit import Fit
 from .linalg import (
+    Regression,
     System,
     cluster_system,
     cr1_influence,
     cr2_influence,
     cr2_weights,
     cr3_influence,
-    effective_number,
+    effective_pair,
     estimable_without,
     leave_out,
     satterthwaite,
@@ -101,9 +102,7 @@ def facts_of(path: EffectPath, fit: Fit, transform: np.ndarray, parts: tuple[Par
         df[live] = np.minimum(df[live], np.where(np.isnan(own), np.inf, own))
         estimable[live] &= estimable_without(part.system, part.contrast[live], part.inverses).all(axis=0)
         for i in np.flatnonzero(live):
-            effective[i, 0] = effective_number(part.system, part.contrast[i], treated[i])
-            apart = control[i] & ~treated[i]
-            effective[i, 1] = effective_number(part.system, part.contrast[i], apart if apart.any() else control[i])
+            effective[i] = effective_pair(part.system, part.contrast[i], treated[i], control[i])
     return RowFacts(
         treated=treated.sum(axis=1),
         control=control.sum(axis=1),
@@ -123,14 +122,13 @@ def usual_vcov(fit: Fit, transform: np.ndarray) -> np.ndarray:
         system = cluster_system(r)
         c = transform[:, start:stop] @ r.contrast / system.scale
         rest = r.y - r.x @ (system.beta / system.scale)
-        sigma = 1.0 if r.family == "poisson" else float(rest @ rest) / usual_df(fit)
+        sigma = 1.0 if r.family == "poisson" else float(rest @ rest) / usual_df(fit, r)
         out += sigma * c @ system.bread @ c.T
         start = stop
     return out
 
 
-def usual_df(fit: Fit) -> int:
-    """N − K of the first regression, absorbed unit effects counted."""
-    r = fit.regressions[0]
-    absorbed = 0 if fit.path.method == "first_difference" else len(np.unique(r.unit)) - 1
-    return len(r.y) - r.n_params - absorbed
+def usual_df(fit: Fit, regression: Regression) -> int:
+    """N − K of one regression of the fit, absorbed unit effects counted."""
+    absorbed = 0 if fit.path.method == "first_difference" else len(np.unique(regression.unit)) - 1
+    return len(regression.y) - regression.n_params - absorbed

@@ -2,7 +2,8 @@
 
 "auto" (`methods.md` 1): one treated or one comparison cluster → not testable with this design, the effect is shown
 with its placebo rank and nothing else; otherwise the cluster jackknife (CR3) with Satterthwaite degrees of freedom,
-whatever they are, with a studentised-randomisation p beside it below 4 and no money means below 3. Any other method
+whatever they are (working covariance: identity on the response), with a studentised-randomisation p beside it below 4,
+where every cluster is one unit observed in every period, and no money means below 3. Any other method
 ("cr1", "cr2", "cr3", "wild", "permutation", "usual") is given on request and labelled as requested.
 
 Inference always starts from a re-fit through `ESTIMATORS[path.method]` and the path's own `transform`, so that it also
@@ -42,7 +43,8 @@ def inference(path: EffectPath, panel: Panel, method: str = "auto") -> EffectPat
              cluster bootstrap, interval by inversion), "permutation" (placebo ranks; exact only where
              `design.assignment` is "random"), "usual" (textbook standard error, independent rows)
     Returns a new path with `inference`, `vcov`, `scores` (vcov = scoresᵀ scores) and `vcov_rule`.
-    Raises UserError("did_unknown_rule"), ("did_unknown_method") for a path whose estimator is not registered.
+    Raises UserError("did_unknown_rule"), ("did_unknown_method") for a path whose estimator is not registered,
+    ("wild_joint_outcomes") for "wild" on a row that draws on several outcomes, and whatever the estimator raises.
     """
     if path.method not in ESTIMATORS:
         raise UserError("did_unknown_method", method=path.method, known=sorted(ESTIMATORS))
@@ -191,10 +193,10 @@ def _robust(context: Context, i: int, method: str) -> Inference:
     path, facts = context.path, context.facts
     df = float(facts.n_clusters[i] - 1 if method == "cr1" else facts.df[i])
     se = _std_error(path, i)
-    reason = "requested" if method != "auto" else ("cr3" if df >= LOW_DF else "cr3_low_df")
-    extra: dict[str, Any] = {}
+    reason = _reason(context, i, df) if method == "auto" else "requested"
+    extra: dict[str, Any] = {} if method == "cr1" else {"working": "inference.note.working_response"}
     if method == "auto":
-        extra = _beside(context, i, df)
+        extra |= _beside(context, i, df)
     if context.fit.path.method == "first_difference":
         extra |= _usual_beside(context, i)
     return Inference(
@@ -205,6 +207,13 @@ def _robust(context: Context, i: int, method: str) -> Inference:
         **t_interval(float(path.estimate[i]), se, df, path.design.level),
         **_described(context, i),
     )
+
+
+def _reason(context: Context, i: int, df: float) -> str:
+    """Why the jackknife: with enough degrees of freedom, with few and a randomisation p, or with few and none."""
+    if df >= LOW_DF:
+        return "cr3"
+    return "cr3_low_df" if np.isfinite(context.studentised[i]) else "cr3_low_df_alone"
 
 
 def _size(context: Context, i: int) -> dict[str, float]:
@@ -228,14 +237,20 @@ def _usual(context: Context, i: int) -> Inference:
     return Inference(
         rule="usual",
         reason="inference.reason.usual",
-        **t_interval(float(path.estimate[i]), _std_error(path, i), usual_df(context.fit), path.design.level),
+        **t_interval(float(path.estimate[i]), _std_error(path, i), _usual_df(context, i), path.design.level),
         **_described(context, i),
     )
 
 
 def _usual_beside(context: Context, i: int) -> dict[str, Any]:
     se = float(np.sqrt(usual_vcov(context.fit, context.transform)[i, i]))
-    return {"usual_std_error": se, "usual_df": float(usual_df(context.fit))}
+    return {"usual_std_error": se, "usual_df": _usual_df(context, i)}
+
+
+def _usual_df(context: Context, i: int) -> float:
+    """The fewest residual degrees of freedom of the regressions that the row draws on."""
+    live = [r for r, p in zip(context.fit.regressions, context.parts) if p.contrast[i].any()]
+    return float(min(usual_df(context.fit, r) for r in live))
 
 
 def _wild(context: Context, i: int) -> Inference:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from ..core import Design, Panel, UserError
-from .linalg import cluster_system, effective_number
+from .linalg import cluster_system, effective_pair
 from .registry import ESTIMATORS
 
 
 def leave_one_out(panel: Panel, design: Design | None = None, estimator: str = "twfe") -> pd.DataFrame:
-    """Re-fit without each cluster in turn.
+    """Re-fit without each cluster in turn: does one of them carry the effect?
 
     Returns one row per cluster and effect: cluster, treated, term, outcome, estimate (without it), full (with it),
     change = estimate − full, and refused (message key) where nothing can be estimated without it. A true re-fit, also
@@ -64,11 +64,10 @@ def drop_cluster(panel: Panel, code: int) -> Panel:
 def effective_clusters(panel: Panel, design: Design | None = None, estimator: str = "twfe") -> tuple[float, float]:
     """G1*, G0*: effective numbers of treated and comparison clusters for an estimator's first effect.
 
-    Inverse Herfindahl of partial leverage (`linalg.effective_number`). Description only; routes nothing.
+    Inverse Herfindahl of partial leverage (`linalg.effective_pair`). Description only: routes no test, but a
+    simultaneous band is shown only where both are at least 8. Raises KeyError for an unknown estimator, and whatever
+    the estimator raises. Source: Carter, Schnepel and Steigerwald (2017).
     """
     r = ESTIMATORS[estimator](panel, design or Design()).regressions[0]
     system = cluster_system(r)
-    return (
-        effective_number(system, r.contrast[0], r.treated[0]),
-        effective_number(system, r.contrast[0], r.control[0] & ~r.treated[0]),
-    )
+    return effective_pair(system, r.contrast[0], r.treated[0], r.control[0])

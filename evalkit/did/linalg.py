@@ -205,13 +205,6 @@ def estimable_without(system: System, contrast: np.ndarray, inverses: np.ndarray
     return np.linalg.norm(rest, axis=2) <= 1e-6 * np.maximum(np.linalg.norm(c, axis=1), 1e-300)
 
 
-def identified(system: System, contrast: np.ndarray) -> np.ndarray:
-    """(k,) True where the contrast is identified from all clusters together."""
-    c = contrast / system.scale
-    rest = c - c @ system.bread @ system.total
-    return np.linalg.norm(rest, axis=1) <= 1e-6 * np.maximum(np.linalg.norm(c, axis=1), 1e-300)
-
-
 def satterthwaite(
     system: System, contrast: np.ndarray, weights: np.ndarray | None = None, working: np.ndarray | None = None
 ) -> np.ndarray:
@@ -260,3 +253,17 @@ def effective_number(system: System, contrast: np.ndarray, member: np.ndarray) -
     share = np.einsum("i,gij,j->g", c, system.gram, c)[member]
     square = float((share**2).sum())
     return float(share.sum() ** 2 / square) if square > 0 else 0.0
+
+
+def effective_pair(
+    system: System, contrast: np.ndarray, treated: np.ndarray, control: np.ndarray
+) -> tuple[float, float]:
+    """G1*, G0*: effective numbers among the treated and the comparison clusters (G,) of a contrast.
+
+    Clusters on both sides count as treated; where all comparisons are later-treated clusters they count on both.
+    """
+    apart = control & ~treated
+    return (
+        effective_number(system, contrast, treated),
+        effective_number(system, contrast, apart if apart.any() else control),
+    )

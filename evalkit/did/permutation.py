@@ -64,11 +64,13 @@ def placebos(panel: Panel, method: str, design: Design) -> Placebos | None:
 
 
 def rank_of(found: Placebos | None, weights: np.ndarray) -> Rank | None:
-    """Rank of the row `weights` @ estimates among the placements."""
+    """Rank of the row `weights` @ estimates among the placements; None where the row has no finite value itself."""
     if found is None:
         return None
     live = weights != 0
     value = np.abs(found.estimates[:, live] @ weights[live])
+    if not np.isfinite(value[0]):
+        return None
     value = value[np.isfinite(value)]
     extreme = int((value >= value[0] * (1 - 1e-10)).sum())
     return Rank(rank=extreme, n=len(value), p_value=extreme / len(value), enumerated=found.enumerated)

@@ -12,6 +12,7 @@ from ..core import Exhibit, Section, to_plain
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .disclosure import counts_hidden, masked, threshold, two_way
+from .indicators import scorecard, worded
 
 RATE_CODES = ("I01", "I02", "I03", "I04", "I05")
 
@@ -113,32 +114,24 @@ def trend(case: Case, yearly: pd.DataFrame) -> Exhibit:
 
 
 def rates_table(case: Case, yearly: pd.DataFrame) -> Exhibit:
-    """Every rate of the period and the year before, with counts and intervals."""
+    """Every rate of the period and the year before, with counts and intervals; rates on few cases are hidden."""
     recent = yearly[yearly.year.isin([case.period, case.period - 1])]
-    columns = (
-        column("indicator", "message"),
-        column("year", "text"),
-        column("numerator", "int"),
-        column("denominator", "int"),
-        column("value", "number"),
-        column("interval", "interval"),
-        column("unit"),
-        column("provisional", "flag"),
-    )
-    rows = [
-        [
-            message(f"indicator.{r.indicator}.name"),
-            str(r.year),
-            r.numerator,
-            r.denominator,
-            r.value,
-            [r.conf_low, r.conf_high],
-            r.unit,
-            bool(r.provisional),
-        ]
-        for r in recent.itertuples()
-    ]
-    return table(case, "profile_rates", columns, rows, source="official", notes=[message("note.provisional")])
+    columns = (column("indicator", "message"), column("year", "text"), column("numerator", "int"),
+               column("denominator", "int"), column("value", "message"), column("interval", "message"),
+               column("provisional", "flag"))  # fmt: skip
+    hidden = counts_hidden(case, recent.numerator.tolist(), total_known=False)
+    rows = [masked(rate_row(case, r), hide, (2, 4, 5)) for r, hide in zip(recent.itertuples(), hidden)]
+    notes = [message("note.provisional"), message("note.suppressed", threshold=threshold(case))]
+    return table(case, "profile_rates", columns, rows, source="official", notes=notes)
+
+
+def rate_row(case: Case, row: Any) -> list[Any]:
+    """One rate with its unit in words."""
+    indicator = case.plan.indicator(row.indicator)
+    low, high = worded(indicator, row.conf_low), worded(indicator, row.conf_high)
+    interval = message("amount.interval", low=low, high=high)
+    head = [message(f"indicator.{row.indicator}.name"), str(row.year), row.numerator, row.denominator]
+    return [*head, worded(indicator, row.value), interval, bool(row.provisional)]
 
 
 def industry_table(case: Case, place: str) -> Exhibit:
@@ -259,8 +252,10 @@ def summary(case: Case) -> Section:
     ]
     if case.synthetic:
         words.append(message("common.synthetic_note"))
+    card, scores = scorecard(case, place_of(case))
     return section(
         "summary",
-        [prose(case, "summary_words", words), facts(case, "summary_facts", items)],
+        [prose(case, "summary_words", words), facts(case, "summary_facts", items), card],
+        scores=scores,
         values={k: v.get(k) for k in ("I01", "decline", "target_status", "measures_done", "coverage", "execution")},
     )

@@ -8,6 +8,7 @@ from .. import assess
 from ..core import Exhibit, Section, to_plain
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
+from .indicators import scorecard
 from .target import target
 from .work import measure_name, years
 
@@ -49,7 +50,8 @@ def summary(case: Case) -> Section:
             "target_status": part.values["target_status"],
             "cap_ratio": None if now.empty else float(now.ratio.iloc[0]),
         }
-        return section("summary", exhibits, values=to_plain(values))
+        card, scores = scorecard(case, case.plan.province)
+        return section("summary", [*exhibits, card], scores=scores, values=to_plain(values))
     return section("summary", [prose(case, "summary_words", [message("summary.policy", name=name)])])
 
 

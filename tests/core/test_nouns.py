@@ -64,6 +64,12 @@ def test_counts_combine_on_counts() -> None:
     assert overall.averted().estimate[0] == pytest.approx(50.0)
 
 
+def test_averted_counts_are_combined_before() -> None:
+    """Averted cases cannot be combined as if they were ratios: the order is ratios, combine, averted."""
+    with pytest.raises(ValueError, match="combine the ratios first"):
+        count_path().averted().combine("overall")
+
+
 def test_delta_method_equals_a_numerical_derivative() -> None:
     """The combined covariance is the numerical derivative of log(Σ observed / Σ μ0) applied to the joint one."""
     path = count_path()

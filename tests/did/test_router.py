@@ -89,11 +89,32 @@ def test_low_df_prints_the_interval_with_a_randomisation_p_beside_it(count_panel
         assert inference.extra["money"] == "inference.note.no_money_means"
 
 
+def test_low_df_of_clusters_with_many_units_promises_no_randomisation(count_panel):
+    """Two treated batches of firms: the interval stands, the reason promises no p-value beside it."""
+    panel = count_panel(n=60, clusters=12)
+    inference = did.ppml(replace(panel, cohort=np.where(panel.cluster < 2, 8, NEVER))).inference[0]
+    assert inference.df < 4
+    assert inference.reason == "inference.reason.cr3_low_df_alone"
+    assert "studentised_p" not in inference.extra
+
+
+def test_usual_df_are_those_of_the_rows_own_outcome(linear_panel):
+    """Two outcomes, one observed less often: each row's textbook error equals the one it has when estimated alone."""
+    panel = linear_panel(n=14, treated=5)
+    y = panel.matrix()
+    panel = replace(panel, outcomes={"y": y, "part": np.where(np.arange(y.shape[1]) == 1, np.nan, y)})
+    joint = did.twfe(panel, Design(outcomes=("y", "part"), rule="usual"))
+    for i, name in enumerate(("y", "part")):
+        alone = did.twfe(panel, Design(outcomes=(name,), rule="usual")).inference[0]
+        assert joint.inference[i].df == alone.df
+        assert joint.inference[i].std_error == pytest.approx(alone.std_error)
+
+
 def test_enough_df_prints_no_extras(count_panel):
-    """With many treated clusters there is nothing beside the interval, and the reason says so."""
+    """With many treated clusters only the working covariance of df is told beside the interval."""
     inference = did.twfe(did.log_rate(count_panel(treated=10))).inference[0]
     assert inference.reason == "inference.reason.cr3"
-    assert inference.extra == {}
+    assert inference.extra == {"working": "inference.note.working_response"}
     assert set(inference.size) == {"treated_sd_1", "treated_sd_2", "sd_falls_with_size", "sd_rises_with_size"}
 
 
