@@ -17,10 +17,9 @@ from .intervals import RatioSet, dominance, fieller, icer
 from .ledger import PERSPECTIVES, accounts, by_payer, in_prices, net, present_value, programme_flows
 from .prices import convert, inflate, price_years
 from .scenarios import decision_table, fade, scenarios
-from .unit_costs import CAUSES, UnitCosts, grade_groups, unit_costs
+from .unit_costs import UnitCosts, grade_groups, unit_costs
 
 __all__ = [
-    "CAUSES",
     "PERSPECTIVES",
     "Draws",
     "RatioSet",

@@ -33,7 +33,7 @@ _FAMILIES = ("medical_cost", "leave_months", "frailty_years", "p_nursing", "depe
 _SINGLE = (
     "admin_cost", "own_wage", "pension_growth", "p_termination", "years_to_termination", "p_no_suitable_work",
     "age_at_injury", "age_at_death", "retirement_age", "basic_pension_ratio", "gompertz_mode", "gompertz_scale",
-    "wage_floor_share", "wage_cap_share", "friction_months",
+    "wage_floor_share", "wage_cap_share", "friction_months", "mix_prior_weight",
 )  # fmt: skip
 
 

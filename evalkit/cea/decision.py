@@ -8,7 +8,7 @@ and no Psa: an interval, where there is one, and the break-even.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -253,7 +253,7 @@ def _psa(draws: Draws, costs: UnitCosts, sides: _Sides, perspective: str, seed: 
     drawn |= {k: v for k, v in costs.draws.items() if np.ptp(v) > 0}
     if np.ptp(sides.programme) > 0:
         drawn["programme_cost"] = sides.programme
-    rate = costs.discount if isinstance(costs.discount, float) else float("nan")
+    rate = None if isinstance(costs.discount, Mapping) else float(costs.discount)
     return psa_from_arrays(
         np.column_stack([nothing, -sides.npv]),
         np.column_stack([nothing, sides.factor * sides.averted]),

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core import UserError
+from ..sources import parameter
 
 Timing = Literal["start", "mid", "end"]
 Rate = float | Mapping[int, float]
@@ -24,15 +25,21 @@ def when(year: Any, timing: Timing = "mid") -> np.ndarray:
     return np.where(date == np.floor(date), date + _SHIFT[timing], date)
 
 
-def discount_factor(year: Any, base: float, rate: Rate = 0.05, *, timing: Timing = "mid") -> np.ndarray:
+def base_rate() -> float:
+    """The real discount rate of the base case per year, on costs and effects alike: `discount_rate` of the sources."""
+    return parameter("discount_rate").value
+
+
+def discount_factor(year: Any, base: float, rate: Rate | None = None, *, timing: Timing = "mid") -> np.ndarray:
     """Value at the start of `base` of one yuan at `year`: (1 + r)^−(date − base).
 
     Parameters
         year  calendar years or dates, any shape;  base  valuation date, e.g. 2023 = 1 January 2023
-        rate  one rate, or a schedule {first calendar year: rate}, each holding until the next
+        rate  one rate, or a schedule {first calendar year: rate}, each holding until the next; `base_rate` without it
+    Returns factors, shape of `year`.
     Raises UserError("rate_outside") for a rate at or below −1 or above 1, UserError("empty_schedule") for {}.
     """
-    date = when(year, timing)
+    date, rate = when(year, timing), base_rate() if rate is None else rate
     if not isinstance(rate, Mapping):
         return (1 + _checked(rate)) ** -(date - base)
     return np.exp(_log_growth(rate, base) - _log_growth(rate, date))

@@ -80,12 +80,14 @@ def draw_all(parameters: Iterable[Parameter] | Mapping[str, Parameter], n: int, 
     return {p.name: draw(p, n, seed) for p in rows}
 
 
-def shares(counts: Mapping[str, float], n: int, seed: int, name: str) -> np.ndarray:
-    """(n, k) Dirichlet draws of shares whose expectation is the observed one; a count of zero keeps share zero.
+def shares(concentration: Mapping[str, float], n: int, seed: int, name: str) -> np.ndarray:
+    """(n, k) Dirichlet draws of shares with expectation concentration ÷ its sum; a concentration of zero stays zero.
 
-    `counts` observed cases by member; `name` keys the stream. Raises UserError("no_cases_in_mix") where all are zero.
+    `concentration` cases (observed, prior or both) by member; `name` keys the stream. Bare counts say that a member
+    not yet seen does not exist: add a prior where that is not meant. Raises UserError("no_cases_in_mix") where all
+    are zero.
     """
-    seen = np.array(list(counts.values()), dtype=float)
+    seen = np.array(list(concentration.values()), dtype=float)
     if not seen.sum() > 0:
         raise UserError("no_cases_in_mix", name=name)
     gammas = np.where(seen > 0, stream(seed, name).gamma(np.where(seen > 0, seen, 1.0), size=(n, len(seen))), 0.0)

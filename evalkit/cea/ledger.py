@@ -66,11 +66,12 @@ def net(flows: Iterable[Flow], perspective: Perspective) -> pd.Series:
 
 
 def present_value(
-    flows: Iterable[Flow], perspective: Perspective, *, base: float, rate: Rate = 0.05, timing: Timing = "mid"
+    flows: Iterable[Flow], perspective: Perspective, *, base: float, rate: Rate | None = None, timing: Timing = "mid"
 ) -> float:
     """Net cost in yuan at the start of year `base`: Σ sign × amount × discount factor.
 
-    `rate` and `timing` as in `discounting.discount_factor`; at rate 0 it is the plain sum.
+    `rate` and `timing` as in `discount_factor`; at rate 0 it is the plain sum. Negative where more is saved than spent.
+    Raises UserError("unknown_perspective") and whatever `accounts` raises.
     """
     frame = accounts(flows)
     weight("fund", "worker", True, perspective)

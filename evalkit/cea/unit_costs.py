@@ -11,12 +11,9 @@ import pandas as pd
 from ..core import Parameter, UserError
 from ..sources import parameters, table
 from .benefits import Schedule, draws_of, entries
-from .discounting import Rate, discount_factor
+from .discounting import Rate, base_rate, discount_factor
 from .distributions import shares
 from .ledger import PERSPECTIVES, weight
-
-CAUSES: tuple[str, ...] = ("14(1)", "14(2)")
-"""Situations of the Regulation that a prevention programme is taken to avert: work accidents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +91,7 @@ def unit_costs(
     *,
     n: int = 10_000,
     seed: int = 1,
-    discount: Rate = 0.05,
+    discount: Rate | None = None,
     mix: Mapping[str, float] | None = None,
     severity: Mapping[str, str] | None = None,
 ) -> UnitCosts:
@@ -102,12 +99,16 @@ def unit_costs(
 
     Parameters
         plan      schedule of benefits (`benefits.schedule`)
-        discount  real rate or schedule by years since the injury
-        mix       observed avertable cases by grade ("ungraded", "10", ..., "1", "death"): shares inside a group follow
-                  a Dirichlet with these counts; without it the shares of `sources` are taken as given
+        n, seed   number of draws and their seed
+        discount  real rate or schedule by years since the injury; `discount_rate` of the sources without it
+        mix       observed avertable cases by grade ("ungraded", "10", ..., "1", "death"). Shares inside a group are
+                  drawn from a Dirichlet with concentration = cases + mix_prior_weight × share of the grade in the
+                  group (parameters of the schedule and of the sources): a group with one or two cases stays near
+                  the given shares, a group with hundreds follows its own. Without it the given shares stand as
+                  they are
         severity  grade → group, only those are priced; the grouping of `sources.table("severity")` without it
     Returns UnitCosts with draws (n, severities, perspectives).
-    Raises UserError("unknown_grade") for a grade in `mix` that has no rule.
+    Raises UserError("unknown_grade") for a grade in `mix` or `severity` that has no rule.
     PV per rule = Σ_t amount_t (1 + r)^−t, expected over contract end, nursing need and eligibility, survival included.
     Means of a group must only be applied to cases of that group: never to a total over severities.
     """
@@ -116,14 +117,15 @@ def unit_costs(
     unknown = sorted((set(mix or {}) | set(grouping)) - priced)
     if unknown:
         raise UserError("unknown_grade", found=", ".join(unknown), known=", ".join(sorted(priced)))
+    rate = base_rate() if discount is None else discount
     values = draws_of(plan, n, seed)
-    by_grade, detail = _by_grade(plan.rules[plan.rules.grade.isin(list(grouping))], values, discount)
+    by_grade, detail = _by_grade(plan.rules[plan.rules.grade.isin(list(grouping))], values, rate)
     groups = list(dict.fromkeys(grouping.values()))
     stacked: list[np.ndarray] = []
     parts: dict[str, float] = {}
     for group in groups:
         members = [g for g in grouping if grouping[g] == group]
-        share = _shares(members, mix, n, seed, group)
+        share = _shares(plan, members, mix, n, seed, group)
         stacked.append(np.einsum("ng,ngp->np", share, np.stack([by_grade[g] for g in members], axis=1)))
         parts.update(zip(members, share.mean(axis=0)))
     detail["severity"] = detail.grade.map(grouping)
@@ -137,7 +139,7 @@ def unit_costs(
         draws=values,
         price_year=plan.price_year,
         date=plan.date,
-        discount=discount,
+        discount=rate,
         seed=seed,
         unverified=plan.unverified,
     )
@@ -171,11 +173,15 @@ def grade_groups() -> dict[str, str]:
     return dict(zip(frame.grade, frame.severity))
 
 
-def _shares(members: list[str], mix: Mapping[str, float] | None, n: int, seed: int, group: str) -> np.ndarray:
-    """(n, members) shares of the grades inside one group: drawn from the observed mix, or the given ones."""
-    counts = {g: float((mix or {}).get(g, 0.0)) for g in members}
-    if sum(counts.values()) > 0:
-        return shares(counts, n, seed, f"mix.{group}")
-    given = parameters("grade_share")
-    fixed = np.array([given[f"grade_share.{g}"].value for g in members])
-    return np.broadcast_to(fixed / fixed.sum(), (n, len(members)))
+def _shares(
+    plan: Schedule, members: list[str], mix: Mapping[str, float] | None, n: int, seed: int, group: str
+) -> np.ndarray:
+    """(n, members) shares of the grades inside one group: those of the sources, or drawn around them and the cases."""
+    given = parameters("grade_share", plan.date)
+    prior = np.array([given[f"grade_share.{g}"].value for g in members])
+    prior = prior / prior.sum()
+    counts = np.array([float((mix or {}).get(g, 0.0)) for g in members])
+    if not counts.sum() > 0:
+        return np.broadcast_to(prior, (n, len(members)))
+    concentration = counts + plan.parameters["mix_prior_weight"].value * prior
+    return shares(dict(zip(members, concentration)), n, seed, f"mix.{group}")

@@ -39,6 +39,7 @@ class Psa:
     """Draws of cost and effect by strategy, drawn together: row d of every array is the same draw.
 
     cost, effect (n, s); parameters (n, p) named by `parameter_names`; money in `currency` at `price_year`.
+    Discount rates per year, real; None where the caller did not say, or where the rate is a schedule.
     """
 
     strategies: tuple[str, ...]
@@ -52,8 +53,8 @@ class Psa:
     effect_unit: str = "injuries averted"
     perspective: str = "fund"
     horizon: str = ""
-    discount_cost: float = 0.05
-    discount_effect: float = 0.05
+    discount_cost: float | None = None
+    discount_effect: float | None = None
     seed: int | None = None
     notes: tuple[str, ...] = ()
 

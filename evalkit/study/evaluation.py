@@ -26,6 +26,7 @@ class Evaluation:
     panel: Panel
     design: Design
     path: EffectPath
+    averted: EffectPath
     events: EffectPath | None
     span: int
     alternatives: dict[str, Effect]
@@ -63,6 +64,7 @@ def evaluate(case: Case) -> Evaluation:
         panel=panel,
         design=design,
         path=path,
+        averted=did.inference(path.averted(), panel),
         events=events,
         span=span,
         alternatives=alternatives,

@@ -64,17 +64,17 @@ def evaluate(case: Case) -> Programme:
         control=spec.get("control", "auto"), seed=case.seed, window=tuple(spec["window"]) if "window" in spec else None
     )
     logs = log_scale(panel)
-    weighted = did.ppml(panel, design)
+    weighted, headline = did.ppml(panel, design), did.twfe(logs, design)
     return Programme(
         code=spec["code"],
         panel=panel,
         design=design,
-        headline=did.twfe(logs, design),
+        headline=headline,
         weighted=weighted,
         logs=logs,
         events=did.event_study(logs, design),
         differences=did.first_difference(logs, design) if spec.get("first_difference") else None,
-        level=evidence_level(panel, did.twfe(logs, design).effects()[0]),
+        level=evidence_level(panel, headline.effects()[0]),
     )
 
 
@@ -120,7 +120,7 @@ def programme(case: Case) -> Section:
         differences_table(case, ev),
         mean_paths(case, ev) if ev.panel.exposure is None else rate_paths(case, ev),
         event_study_figure(case, "programme_events", ev.events, ev.panel),
-        averted_table(case, ev.weighted, "programme_averted"),
+        averted_table(case, ev.weighted, did.inference(ev.weighted.averted(), ev.panel), "programme_averted"),
         inference_card(case, "programme_inference", ev.effect),
     ]
     values = {

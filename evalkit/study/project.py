@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import did
-from ..core import Column, EffectPath, Panel, Section, to_plain
+from .. import assess, did
+from ..core import Column, EffectPath, Panel, Score, Section, to_plain
 from . import economics as money
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .disclosure import counts_hidden, masked, threshold
-from .effects import ESTIMATE_COLUMNS, event_study_figure, inference_card, ratio, ratio_interval, ratio_row
+from .effects import ESTIMATE_COLUMNS, event_study_figure, inference_card, interval, ratio, ratio_interval, ratio_row
 from .evaluation import PRIMARY, Evaluation, coarser, evaluate
 from .verdict import verdict, verdict_message
 
@@ -44,7 +44,7 @@ def summary(case: Case) -> Section:
         "place": row["place"],
         "actual_cost": row.get("actual_cost"),
         "p_value": effect.p_value,
-        "averted": float(ev.path.averted().estimate[0]),
+        "averted": float(ev.averted.estimate[0]),
     }
     words = [verdict_message(effect, ev.level, ev.gates), money.decision_message(ev.money.fund)]
     return section(
@@ -149,11 +149,21 @@ def effect(case: Case) -> Section:
             notes=[message("note.ratio_reading"), message("note.two_estimands")],
         ),
         events_figure(case, ev),
-        averted_table(case, ev.path),
+        averted_table(case, ev.path, ev.averted),
         inference_card(case, "effect_inference", ev.effect),
     ]
     effects = {"ppml": to_plain(ev.path)} | ({"events": to_plain(ev.events)} if ev.events is not None else {})
-    return section("effect", exhibits, effects=effects, sources=ev.path.sources)
+    return section("effect", exhibits, effects=effects, scores=(averted_score(case, ev),), sources=ev.path.sources)
+
+
+def averted_score(case: Case, ev: Evaluation) -> Score:
+    """Injuries averted by the project, for the indicator dictionary (I21)."""
+    a = ev.averted.effects()[0]
+    rule = a.inference.rule if a.inference else ""
+    return assess.effect_score(
+        place=case.place, period=str(case.period), averted=a.estimate, conf_low=a.conf_low, conf_high=a.conf_high,
+        method=rule, group=case.project, as_of=case.as_of,
+    )  # fmt: skip
 
 
 def events_figure(case: Case, ev: Evaluation) -> Any:
@@ -170,8 +180,8 @@ def outcome_label(case: Case, outcome: str) -> Any:
     return message("name.plain", name=named["name"]) if named else message(f"outcome.{outcome}")
 
 
-def averted_table(case: Case, path: EffectPath, name: str = "effect_averted") -> Any:
-    """Observed, expected without the programme and averted cases by severity, each with its interval."""
+def averted_table(case: Case, path: EffectPath, averted: EffectPath, name: str = "effect_averted") -> Any:
+    """Observed, expected without the programme and averted cases by severity, with the interval of the count scale."""
     columns = (
         column("severity", "message"),
         column("observed", "number", 0),
@@ -184,11 +194,15 @@ def averted_table(case: Case, path: EffectPath, name: str = "effect_averted") ->
     assert path.mu0 is not None
     hidden = counts_hidden(case, path.observed.tolist(), total_known=False)
     rows = []
-    for i, e in enumerate(path.effects()):
-        observed, mu0 = float(path.observed[i]), float(path.mu0[i])
-        span = ratio_interval(e)
-        averted = None if span is None else [observed * (1 / span[1] - 1), observed * (1 / span[0] - 1)]
-        row = [outcome_label(case, e.outcome), observed, mu0, mu0 - observed, averted, ratio(e)]
+    for i, (e, a) in enumerate(zip(path.effects(), averted.effects())):
+        row = [
+            outcome_label(case, e.outcome),
+            float(path.observed[i]),
+            float(path.mu0[i]),
+            a.estimate,
+            interval(a),
+            ratio(e),
+        ]
         rows.append(masked(row, hidden[i], (1, 2, 3, 4, 5)))
     notes = [message("note.averted_reading")]
     if any(hidden):
@@ -217,7 +231,13 @@ def robustness(case: Case) -> Section:
 def economics(case: Case) -> Section:
     """What it cost, what it saved, for whom, and how sure that is."""
     ev = evaluate(case)
-    return money.decision_section(case, ev.money)
+    d = ev.money.fund
+    scores = assess.economic_scores(
+        place=case.place, period=str(case.period), programme_cost=d.programme_cost, averted_cost=d.averted_cost,
+        averted=d.averted_cases, bcr=d.bcr, bcr_low=d.bcr_low, bcr_high=d.bcr_high, dominance=d.dominance,
+        group=case.project, as_of=case.as_of,
+    )  # fmt: skip
+    return replace(money.decision_section(case, ev.money), scores=scores)
 
 
 def conclusion(case: Case) -> Section:

@@ -111,6 +111,23 @@ def test_the_observed_mix_moves_the_group() -> None:
     assert mild < both < severe
 
 
+def test_one_severe_case_does_not_replace_the_prior_mix() -> None:
+    """Expected shares are (cases + weight × prior share) ÷ (cases + weight); without weight, the cases alone."""
+
+    def mean_shares(mix: dict[str, float], weight: float) -> dict[str, float]:
+        plan = cea.schedule(2024, overrides={"mix_prior_weight": weight})
+        detail = cea.unit_costs(plan, n=4_000, seed=1, mix=mix).detail
+        return dict(zip(detail.grade, detail.share))
+
+    given = {g: sources.parameter(f"grade_share.{g}").value for g in "1234"}
+    one = mean_shares({"4": 1.0}, 10.0)
+    for grade, share in given.items():
+        expected = ((grade == "4") + 10 * share / sum(given.values())) / 11
+        assert one[grade] == pytest.approx(expected, abs=0.01)
+    assert mean_shares({"4": 1.0}, 0.0)["4"] == 1
+    assert mean_shares({"1": 3_000.0}, 10.0)["1"] > 0.99
+
+
 def test_discounting_lowers_and_growth_raises_a_pension() -> None:
     """The present value of grades 1-4 falls with the rate and rises with real pension growth."""
 

@@ -16,7 +16,6 @@ from evalkit.sources import table
 
 PACKAGE = Path(cea.__file__).parent
 PUBLIC = [
-    "CAUSES",
     "Draws",
     "PERSPECTIVES",
     "RatioSet",
