@@ -34,7 +34,11 @@ def joint_meetings(canonical: Tables, plan: Plan, *, period: int, place: str | N
 
 
 def activity_summary(canonical: Tables, plan: Plan, *, place: str, period: int) -> pd.DataFrame:
-    """Events by kind in `period`: kind, events, persons (人次), firms, cost (yuan), held; 0 for kinds not held."""
+    """Events by kind in `period`: kind, events, persons (人次), firms, cost (yuan), held; 0 for kinds not held.
+
+    One row per kind that the plan knows, in its order; a kind outside the plan is left out. The province counts its
+    cities' events and its own. Persons may repeat: never divide them by the insured.
+    """
     frame = activity_rows(canonical, plan, place=place)
     frame = frame.loc[frame["year"] == period]
     kinds = ["joint_meeting", *plan.settings["activities"]["campaigns"], "six_enters", "inspection", "exchange"]
@@ -42,7 +46,10 @@ def activity_summary(canonical: Tables, plan: Plan, *, place: str, period: int) 
 
 
 def six_enters(canonical: Tables, plan: Plan, *, place: str, period: int) -> pd.DataFrame:
-    """六进 by venue in `period`: venue, events, persons, firms, cost, held. Every event with a venue counts."""
+    """六进 by venue in `period`: venue, events, persons, firms, cost (yuan), held. Every event with a venue counts.
+
+    One row per venue of the plan, in its order. Source: plan 二(二).
+    """
     frame = activity_rows(canonical, plan, place=place)
     frame = frame.loc[frame["year"] == period]
     return _counted(frame, "venue", plan.settings["activities"]["six_enters"])

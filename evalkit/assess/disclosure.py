@@ -21,7 +21,7 @@ PROTECTION = 0.20
 
 
 def with_margins(counts: pd.DataFrame) -> pd.DataFrame:
-    """The table with a last row and a last column `TOTAL`."""
+    """The table of counts with a last row and a last column `TOTAL`."""
     wide = counts.assign(**{TOTAL: counts.sum(axis=1)})
     return pd.concat([wide, wide.sum(axis=0).to_frame(TOTAL).T])
 
@@ -48,12 +48,18 @@ def suppression(counts: pd.DataFrame, *, threshold: int, structural_zeros: pd.Da
 
 
 def publish(counts: pd.DataFrame, *, threshold: int, structural_zeros: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The table with margins as it may leave: hidden cells are NaN."""
+    """The table with margins as it may leave: hidden cells are NaN. Parameters and errors as in `suppression`.
+
+    Not for two tables that share margins: each is safe alone, together they may not be.
+    """
     return hide(with_margins(counts), suppression(counts, threshold=threshold, structural_zeros=structural_zeros))
 
 
 def hide(values: pd.DataFrame, mask: pd.DataFrame) -> pd.DataFrame:
-    """NaN wherever the count behind a value is hidden: a rate beside a known denominator gives its numerator away."""
+    """NaN wherever the count behind a value is hidden: a rate beside a known denominator gives its numerator away.
+
+    values   any table;  mask   True = hidden (`suppression`), matched by labels; cells that it does not name are kept
+    """
     return values.astype(float).mask(mask.reindex(index=values.index, columns=values.columns, fill_value=False))
 
 

@@ -28,7 +28,10 @@ def cap_province_only(canonical: Tables, plan: Plan, place: str, period: int) ->
 
 
 def cap_gate(plan: Plan, place: str, found: tuple[Score, ...]) -> Gate:
-    """Judge scores that were already made: used by whoever assembles a report from several sources."""
+    """Gate "cap_province_only" over scores that were already made: used by whoever assembles a report.
+
+    Passed where no score of I10 (prevention ÷ levy) of a place other than the province carries a target or a verdict.
+    """
     judged = [
         s for s in found if s.indicator == "I10" and (s.target is not None or s.status in ("met", "near", "not_met"))
     ]

@@ -50,7 +50,10 @@ _COLUMNS = (
 
 
 def measure_counts(frame: pd.DataFrame) -> dict[str, int]:
-    """Counts behind I20: applicable, done, due (applicable and day come), done_on_time (of the due), overdue."""
+    """Counts behind I20: applicable, done, due (applicable and day come), done_on_time (of the due), overdue.
+
+    frame   rows of `measures`. Two shares follow: done ÷ applicable, done_on_time ÷ due; neither weighs measures.
+    """
     applicable = frame.loc[frame["applicable"]]
     due = applicable.loc[applicable["due"]]
     return {
@@ -63,7 +66,10 @@ def measure_counts(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def measure_roll_up(canonical: Tables, plan: Plan, *, period: int) -> pd.DataFrame:
-    """Status of every measure in every city, long: place, measure_no, status; `pivot` makes the 21 × 18 table."""
+    """Status of every measure in every city, long: place, measure_no, status; `pivot` makes the 21 × 18 table.
+
+    Rules and words as in `measures`; the provincial level itself is left out.
+    """
     parts = [
         measures(canonical, plan, place=city, period=period)[["measure_no", "status"]].assign(place=city)
         for city in plan.cities
@@ -72,7 +78,10 @@ def measure_roll_up(canonical: Tables, plan: Plan, *, period: int) -> pd.DataFra
 
 
 def measure_totals(canonical: Tables, plan: Plan, *, period: int) -> pd.DataFrame:
-    """Per measure, how many cities stand where: measure_no, cities (applicable), done, done_late, overdue, no_data."""
+    """Per measure, how many cities stand where: measure_no, cities (to which it applies) and a column per status.
+
+    Columns done, done_late, in_progress, not_started, overdue, no_data, not_applicable count cities, all of them.
+    """
     long = measure_roll_up(canonical, plan, period=period)
     table = pd.crosstab(long["measure_no"], long["status"])
     words = ["done", "done_late", "in_progress", "not_started", "overdue", "no_data", "not_applicable"]

@@ -14,7 +14,10 @@ PASSED = ("passed", "passed_after_rework")
 
 
 def projects_of(canonical: Tables, plan: Plan, *, place: str, period: int | None = None) -> pd.DataFrame:
-    """Register of a place with its days as datetimes; `period` keeps one budget year. The province adds its own."""
+    """Register of projects of a place with its days as datetimes (NaT = not yet).
+
+    period   keeps one budget year, all without it. The province has its cities' projects and its own.
+    """
     frame = entries_of(canonical, "project", plan, place)
     if period is not None:
         frame = frame.loc[frame["fiscal_year"] == period]

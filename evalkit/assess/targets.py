@@ -81,7 +81,11 @@ def target_path(canonical: Tables, plan: Plan, *, place: str, level: float = 0.9
 
 
 def path_value(year: Any, base_years: Sequence[int], last: int, decline: float) -> np.ndarray:
-    """Target path (1 − decline)^((year − b)/(last − b)) with b the last base year; NaN before b and after `last`."""
+    """Target path (1 − decline)^((year − b)/(last − b)) with b the last base year; NaN before b and after `last`.
+
+    decline   fraction asked for by `last`. Returns rate ÷ base rate, shape of `year`. A convention: the plan
+    names the end of the path, not its shape.
+    """
     year, start = np.asarray(year, float), max(base_years)
     path = (1 - decline) ** ((year - start) / (last - start))
     return np.where((year >= start) & (year <= last), path, np.nan)

@@ -114,7 +114,10 @@ def unit_cost(
 
 
 def project_costs(canonical: Tables, plan: Plan, place: str) -> pd.DataFrame:
-    """One row per training project with its actual cost (yuan) and passed hours (person-hours)."""
+    """One row per training project with its actual cost (yuan of the year) and passed hours (hours × persons passed).
+
+    Columns of the register with `actual_cost` as cost, and hours. Projects without cost or passed hours are left out.
+    """
     done = _trainings(canonical, plan, place)
     hours = total(done.assign(hours=done["hours"] * done["passed"]), "hours", ["project_id"])
     projects = entries_of(canonical, "project", plan, place)

@@ -54,12 +54,12 @@ def psa_from_arrays(
 
 
 def nmb(psa: Psa, threshold: float) -> np.ndarray:
-    """(n, s) net monetary benefit: threshold × effect − cost."""
+    """(n, s) net monetary benefit by draw and strategy, money: threshold (yuan per unit of effect) × effect − cost."""
     return threshold * psa.effect - psa.cost
 
 
 def inmb(psa: Psa, threshold: float) -> np.ndarray:
-    """(n, s) net monetary benefit of each strategy minus the comparator's."""
+    """(n, s) net monetary benefit of each strategy minus the comparator's, money; the comparator's column is zero."""
     benefit = nmb(psa, threshold)
     return benefit - benefit[:, [psa.strategies.index(psa.comparator)]]
 
@@ -83,7 +83,9 @@ def ceac(psa: Psa, thresholds: Any) -> Curve:
 def ceaf(psa: Psa, thresholds: Any) -> Curve:
     """Acceptability of the strategy with the highest mean net benefit, under that strategy's name; NaN elsewhere.
 
-    Where several share the highest mean, the first in the order of the Psa stands for them.
+    `thresholds` (m,) yuan per unit of effect, ≥ 0. Returns a Curve of shares with Monte Carlo error. Where several
+    share the highest mean, the first in the order of the Psa stands for them. Raises UserError("threshold_outside").
+    Source: Fenwick, Claxton, Sculpher (2001).
     """
 
     def chosen(benefit: np.ndarray) -> np.ndarray:
@@ -96,14 +98,20 @@ def ceaf(psa: Psa, thresholds: Any) -> Curve:
 
 
 def expected_loss(psa: Psa, thresholds: Any) -> Curve:
-    """Mean loss of choosing a strategy: E[max over strategies of NMB − its NMB], money. Its minimum is the EVPI."""
+    """Mean loss of choosing a strategy, by threshold: E[max over strategies of NMB − its NMB], money.
+
+    `thresholds` (m,) yuan per unit of effect, ≥ 0. Returns a Curve with Monte Carlo error; its minimum is the EVPI.
+    Raises UserError("threshold_outside"). Source: Alarid-Escudero et al. (2019).
+    """
     return _curve("expected_loss", psa, thresholds, lambda b: b.max(axis=1, keepdims=True) - b, unit=psa.currency)
 
 
 def evpi(psa: Psa, thresholds: Any) -> Curve:
     """Value of perfect information: E[max NMB] − max E[NMB] = smallest expected loss ≥ 0, money, under the key "evpi".
 
-    Not defined where the mean is not (df < 3): `decide` gives no Psa there.
+    `thresholds` (m,) yuan per unit of effect, ≥ 0. Raises UserError("threshold_outside"). Per programme as drawn: times
+    the number of programmes that the decision concerns for a population. Not defined where the mean is not (df < 3):
+    `decide` gives no Psa there.
     """
     loss = expected_loss(psa, thresholds)
     stacked = np.stack([loss.values[s] for s in psa.strategies])

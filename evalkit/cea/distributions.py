@@ -75,7 +75,7 @@ def draw(p: Parameter, n: int, seed: int) -> np.ndarray:
 
 
 def draw_all(parameters: Iterable[Parameter] | Mapping[str, Parameter], n: int, seed: int) -> dict[str, np.ndarray]:
-    """Draws (n,) of every parameter by name, independent of one another and of their order."""
+    """Draws (n,) of every parameter by name, independent of one another and of their order; raises as `draw`."""
     rows = parameters.values() if isinstance(parameters, Mapping) else parameters
     return {p.name: draw(p, n, seed) for p in rows}
 

@@ -20,7 +20,7 @@ def frontier(psa: Psa) -> tuple[FrontierRow, ...]:
 
 
 def frontier_of_means(means: Mapping[str, tuple[float, float]]) -> tuple[FrontierRow, ...]:
-    """`frontier` from (cost, effect) by strategy name."""
+    """`frontier` from (cost, effect) by strategy name: money and units of effect, any number of strategies."""
     order = sorted(means, key=lambda s: (means[s][0], -means[s][1]))
     undominated: list[str] = []
     for name in order:
@@ -39,7 +39,11 @@ def frontier_of_means(means: Mapping[str, tuple[float, float]]) -> tuple[Frontie
 
 
 def icer_table(psa: Psa) -> pd.DataFrame:
-    """The frontier as a frame: strategy, cost, effect, inc_cost, inc_effect, icer, status."""
+    """The frontier as a frame: strategy, cost, effect, inc_cost, inc_effect, icer, status.
+
+    NaN where there is no increment. Costs in the Psa's currency, effects in its unit, icer = inc_cost ÷ inc_effect
+    against the row above.
+    """
     fields = ("strategy", "cost", "effect", "inc_cost", "inc_effect", "icer", "status")
     return pd.DataFrame([{f: getattr(r, f) for f in fields} for r in frontier(psa)]).astype(
         dict.fromkeys(("inc_cost", "inc_effect", "icer"), float)

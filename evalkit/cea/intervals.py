@@ -111,5 +111,8 @@ def dominance(inc_cost: float, inc_effect: float) -> str:
 
 
 def icer(inc_cost: float, inc_effect: float) -> float | None:
-    """Net cost per unit of effect where it is a price (more cost, more effect), else None: read `dominance`."""
+    """Net cost per unit of effect where it is a price (more cost, more effect), else None: read `dominance`.
+
+    inc_cost yuan, inc_effect units of effect. Its uncertainty is a set (`fieller`), never mean ÷ mean ± error.
+    """
     return inc_cost / inc_effect if dominance(inc_cost, inc_effect) == "cost_more_effect_more" else None

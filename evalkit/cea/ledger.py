@@ -59,7 +59,11 @@ def accounts(flows: Iterable[Flow]) -> pd.DataFrame:
 
 
 def net(flows: Iterable[Flow], perspective: Perspective) -> pd.Series:
-    """Net cost in yuan by calendar year for one perspective, undiscounted, in the flows' own price year."""
+    """Net cost in yuan by calendar year for one perspective, undiscounted, in the flows' own price year.
+
+    Negative in years in which more is saved than spent. Raises UserError("unknown_perspective") and whatever `accounts`
+    raises. Not a present value: use `present_value` to add years up.
+    """
     frame = accounts(flows)
     weight("fund", "worker", True, perspective)
     return frame.groupby(np.floor(frame["year"].astype(float)).astype(int))[perspective].sum()
@@ -80,7 +84,10 @@ def present_value(
 
 
 def in_prices(flows: Iterable[Flow], price_year: int) -> tuple[Flow, ...]:
-    """The same flows in prices of `price_year` (consumer price index). Raises UserError("year_outside_prices")."""
+    """The same flows in yuan of `price_year`, by the consumer price index (`inflate`): dates and parties unchanged.
+
+    Raises UserError("year_outside_prices"). Not for benefits indexed by law.
+    """
     return tuple(
         replace(f, amount=float(prices.inflate(f.amount, f.price_year, price_year)), price_year=price_year)
         for f in flows
@@ -114,5 +121,8 @@ def programme_flows(
 
 
 def by_payer(flows: Sequence[Flow]) -> pd.DataFrame:
-    """Signed yuan by item (rows) and perspective (columns): the impact inventory of a set of flows."""
+    """The impact inventory of a set of flows: signed yuan by category and item (rows) and perspective (columns).
+
+    Positive = cost, negative = saving; undiscounted. Raises whatever `accounts` raises.
+    """
     return accounts(flows).groupby(["category", "item"], sort=False)[list(PERSPECTIVES)].sum().reset_index()

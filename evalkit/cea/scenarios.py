@@ -82,7 +82,11 @@ def scenarios(
 
 
 def decision_table(decisions: Mapping[str, Decision] | Sequence[Decision]) -> pd.DataFrame:
-    """Decisions side by side, one row each: by name, or by perspective where a sequence is given."""
+    """Decisions side by side, one row each: by name, or by perspective where a sequence is given.
+
+    Columns name, perspective, programme_cost, averted_cost, npv (yuan), averted_cases, bcr, icer, their intervals,
+    dominance, confidence, refused; None where a design carries no mean.
+    """
     named = decisions if isinstance(decisions, Mapping) else {d.perspective: d for d in decisions}
     rows = [{"name": name, **{c: getattr(d, c) for c in _COLUMNS}} for name, d in named.items()]
     return pd.DataFrame(rows, columns=["name", *_COLUMNS])

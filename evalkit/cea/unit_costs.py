@@ -168,7 +168,7 @@ def _discounted(time: np.ndarray, weight: np.ndarray, discount: Rate) -> np.ndar
 
 
 def grade_groups() -> dict[str, str]:
-    """Severity group of every grade, mildest first."""
+    """Severity group of every grade, mildest first: {"ungraded": "ungraded", "10": "g7_10", ..., "death": "death"}."""
     frame = table("severity")
     return dict(zip(frame.grade, frame.severity))
 

@@ -42,7 +42,11 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(cls: type[T], data: Any) -> T:
-    """Read a noun back from the plain data of `to_plain`; the inverse for every core type."""
+    """Read a noun back from the plain data of `to_plain`; the inverse for every core type.
+
+    Keys that the noun does not have are ignored, missing ones take its defaults. Raises TypeError where a field
+    without a default is missing.
+    """
     return _read(cls, data)
 
 

@@ -213,7 +213,10 @@ class _Keyed:
 
 
 def write_canonical(canonical: Canonical, folder: Path) -> Path:
-    """Store the tables as Parquet and the rest as canonical.json; the folder appears complete or not at all."""
+    """Store the tables as Parquet and the rest as canonical.json; the folder appears complete or not at all.
+
+    Replaces a folder that is there. Returns the folder. Raises OSError where it cannot be written.
+    """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -245,7 +248,10 @@ def _swap(draft: Path, folder: Path) -> None:
 
 
 def read_canonical(folder: Path) -> Canonical:
-    """Read back what `write_canonical` stored."""
+    """Read back what `write_canonical` stored in `folder`, equal to what was written.
+
+    Raises FileNotFoundError for another folder. Nothing is checked again: office files go through `ingest`.
+    """
     folder = Path(folder)
     about = json.loads((folder / "canonical.json").read_text("utf-8"))
     return Canonical(
@@ -259,7 +265,10 @@ def read_canonical(folder: Path) -> Canonical:
 
 
 def restrict(canonical: Canonical, place: str) -> Canonical:
-    """The rows of one place and the files they came from; tables without a place are kept whole."""
+    """The rows of one place and the files they came from; tables without a place are kept whole.
+
+    place   code as in the plan ("440100"); a place without rows gives empty tables. Gates, as_of and marks stay.
+    """
     kept = {
         name: frame if "place" not in frame else frame[frame["place"] == place].reset_index(drop=True)
         for name, frame in canonical.tables.items()

@@ -39,8 +39,18 @@ def _limit(name: str) -> float:
     return float(layout()["limits"][name])
 
 
-def _share(hits: int, n: int) -> float:
-    return hits / n if n else 1.0
+def _at_most(name: str, wrong: int, rows: int, limit: float) -> Gate:
+    """A gate on the share of wrong rows; not judged without rows."""
+    share = wrong / rows if rows else 0.0
+    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit}
+    return Gate(name=name, passed=share <= limit if rows else None, detail=detail)
+
+
+def _at_least(name: str, wrong: int, rows: int, limit: float) -> Gate:
+    """A gate on the share of right rows; not judged without rows."""
+    share = (rows - wrong) / rows if rows else 1.0
+    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit}
+    return Gate(name=name, passed=share >= limit if rows else None, detail=detail)
 
 
 def _raws(tables: Mapping[str, Stack]) -> list[RawTable]:
@@ -164,32 +174,18 @@ def industry_known(tables: Mapping[str, Stack]) -> Gate:
         if any(column.codes for column in item.table.columns)
     ]
     unknown, rows = sum(n["unknown_industry"] for n in notes), sum(n["rows"] for n in notes)
-    share = unknown / rows if rows else 0.0
-    return Gate(
-        name="industry_known",
-        passed=share <= _limit("unknown_industry") if rows else None,
-        detail={"n": unknown, "rows": rows, "share": share, "limit": _limit("unknown_industry")},
-    )
+    return _at_most("industry_known", unknown, rows, _limit("unknown_industry"))
 
 
 def unit_code_linkage(tables: Mapping[str, Stack]) -> Gate:
     """Share of claims whose unit has insured workers in the quarter of injury: the codes of two systems meet."""
     if not {"claim", "exposure"} <= set(tables):
-        return Gate(
-            name="unit_code_linkage",
-            passed=None,
-            detail={"n": 0, "rows": 0, "share": 1.0, "limit": _limit("unit_code_linkage")},
-        )
+        return _at_least("unit_code_linkage", 0, 0, _limit("unit_code_linkage"))
     claims, exposure = tables["claim"].frame, tables["exposure"].frame
     known = pd.MultiIndex.from_frame(exposure[["unit_id", "quarter"]]).drop_duplicates()
     wanted = pd.MultiIndex.from_arrays([claims["unit_id"], quarter_of(claims["injury_date"])])
     linked = int((known.get_indexer(wanted) >= 0).sum())
-    share = _share(linked, len(claims))
-    return Gate(
-        name="unit_code_linkage",
-        passed=share >= _limit("unit_code_linkage"),
-        detail={"n": len(claims) - linked, "rows": len(claims), "share": share, "limit": _limit("unit_code_linkage")},
-    )
+    return _at_least("unit_code_linkage", len(claims) - linked, len(claims), _limit("unit_code_linkage"))
 
 
 def date_order_share(tables: Mapping[str, Stack]) -> Gate:
@@ -201,12 +197,7 @@ def date_order_share(tables: Mapping[str, Stack]) -> Gate:
                 both = (item.frame[a].notna() & item.frame[b].notna()).to_numpy()
                 pairs += int(both.sum())
                 wrong += int((item.frame[b] < item.frame[a]).to_numpy()[both].sum())
-    share = _share(pairs - wrong, pairs)
-    return Gate(
-        name="date_order_share",
-        passed=share >= _limit("date_order_share") if pairs else None,
-        detail={"n": wrong, "rows": pairs, "share": share, "limit": _limit("date_order_share")},
-    )
+    return _at_least("date_order_share", wrong, pairs, _limit("date_order_share"))
 
 
 def amount_order(tables: Mapping[str, Stack]) -> Gate:
@@ -230,16 +221,11 @@ def duplicates(tables: Mapping[str, Stack]) -> Gate:
         columns = [c.name for c in item.table.kept if c.name not in item.table.key and item.frame[c.name].notna().any()]
         codes, _ = group_codes(item.frame, columns)
         rows, wrong = rows + len(codes), wrong + len(codes) - len(np.unique(codes))
-    share = wrong / rows if rows else 0.0
-    return Gate(
-        name="duplicates",
-        passed=share <= _limit("duplicates") if rows else None,
-        detail={"n": wrong, "rows": rows, "share": share, "limit": _limit("duplicates")},
-    )
+    return _at_most("duplicates", wrong, rows, _limit("duplicates"))
 
 
 def exposure_jumps(tables: Mapping[str, Stack]) -> Gate:
-    """Share of month-to-month changes of insured counts beyond a factor, by place × industry (≥ 1,000 insured)."""
+    """Share of month-to-month changes of insured counts beyond a factor, by place × industry, small cells left out."""
     if "exposure_summary" not in tables:
         return Gate(
             name="exposure_jumps",
@@ -250,7 +236,7 @@ def exposure_jumps(tables: Mapping[str, Stack]) -> Gate:
     cells = frame.groupby(["place", "industry", "month"], sort=True)["insured"].sum().reset_index()
     same = (cells["place"].eq(cells["place"].shift()) & cells["industry"].eq(cells["industry"].shift())).to_numpy()
     now, before = cells["insured"].to_numpy(float), cells["insured"].shift().to_numpy(float)
-    use = same & (np.maximum(now, before) >= 1000)
+    use = same & (np.maximum(now, before) >= _limit("exposure_jump_insured"))
     jump = np.abs(np.log(np.maximum(now, 1)[use] / np.maximum(before, 1)[use])) > np.log(_limit("exposure_jump"))
     share = float(jump.mean()) if use.any() else 0.0
     return Gate(

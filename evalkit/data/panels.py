@@ -18,12 +18,18 @@ CONTROL = "commute"
 
 
 def outcome_names(plan: Plan) -> tuple[str, ...]:
-    """Names of the outcomes of firm and city panels: avertable cases, by severity group, and the negative control."""
+    """Names of the outcomes of firm and city panels, in order: "avertable", "avertable.<severity group>", "commute".
+
+    Avertable cases are those of the plan's avertable situations; commuting is the negative control.
+    """
     return (PRIMARY, *(f"{PRIMARY}.{group}" for group in plan.settings["severity"]), CONTROL)
 
 
 def last_mature_quarter(plan: Plan, as_of: str) -> str:
-    """The latest quarter whose cases are final: it ended `maturity_months` of the plan or more before `as_of`."""
+    """The latest quarter ("2025Q2") whose cases are final at `as_of` (ISO date).
+
+    It ended `maturity_months` of the plan or more before `as_of`.
+    """
     latest = pd.Timestamp(as_of) + pd.Timedelta(days=1) - pd.DateOffset(months=int(plan.settings["maturity_months"]))
     return label(latest.year * 4 + latest.quarter - 2, "quarter")
 

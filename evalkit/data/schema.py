@@ -107,7 +107,10 @@ def tables() -> dict[str, TableSpec]:
 
 
 def table(name: str) -> TableSpec:
-    """One canonical table. Raises UserError("unknown_table") naming the known ones."""
+    """One canonical table by name, with its columns, key and rules.
+
+    Raises UserError("unknown_table") naming the known ones.
+    """
     known = tables()
     if name not in known:
         raise UserError("unknown_table", table=name, known=list(known))

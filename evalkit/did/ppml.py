@@ -60,7 +60,8 @@ def ppml_event_study_fit(panel: Panel, design: Design) -> Fit:
 def counterfactual(panel: Panel, design: Design | None = None) -> np.ndarray:
     """(N, T) fitted untreated counts μ0 of the primary outcome from the static model, in cases; NaN outside the sample.
 
-    At a cell's own exposure and completeness. Zero for units without any case.
+    At a cell's own exposure and completeness. Zero for units without any case. Raises as `did.ppml`. Not an
+    observation: in treated cells it rests on multiplicative parallel trends.
     """
     design = design or Design()
     solved = _solve(panel, design, outcomes_of(panel, design)[0], static_layout)
@@ -73,7 +74,9 @@ def counterfactual(panel: Panel, design: Design | None = None) -> np.ndarray:
 def separated(panel: Panel, design: Design | None = None, outcome: str | None = None) -> tuple[Dropped, ...]:
     """Units without a case of the outcome in the static sample: they carry no information on a ratio.
 
-    Their exposure stays in every denominator; the list is the ledger's entry with reason "separation".
+    outcome   the design's first without it
+    Returns one `Dropped` per unit with reason "separation"; their exposure stays in every denominator.
+    Raises as `did.ppml`. Source: Correia, Guimarães and Zylkin (2020).
     """
     design = design or Design()
     outcome = outcome or outcomes_of(panel, design)[0]

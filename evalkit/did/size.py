@@ -27,6 +27,9 @@ def simulated_size(
     """Rejection rate at 5 % of the headline rule (CR3, Satterthwaite df) under a true zero, by scenario.
 
     Of the first effect of a registered estimator; n draws from `design.seed`; Monte Carlo error √(.05·.95/n).
+    Returns fractions by scenario ("treated_sd_1", "treated_sd_2", "sd_falls_with_size", "sd_rises_with_size").
+    Raises KeyError for an unknown estimator, and whatever the estimator raises.
+    A description of the design, never a gate, and its critical values are not used.
     """
     design = design or Design()
     fit = ESTIMATORS[estimator](panel, design)

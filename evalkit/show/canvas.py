@@ -199,17 +199,13 @@ def end_labels(axes: Axes, ends: Sequence[tuple[float, float, str, str]], size: 
     centres = apart(at, heights, points * (high - low) + size)
     for i, (x, y, words, colour) in enumerate(ends):
         centre = centres[i]
-        axes.annotate(
-            words,
-            (x, y),
-            xytext=(7, centre - at[i]),
-            textcoords="offset points",
-            va="center",
-            ha="left",
-            fontsize=size,
-            color=colour,
-            annotation_clip=False,
-        )
+        beside(axes, words, (x, y), (7, centre - at[i]), fontsize=size, color=colour)
+
+
+def beside(axes: Axes, words: str, at: tuple[float, float], shift: tuple[float, float], **options: Any) -> None:
+    """Words to the right of a point, `shift` (right, up) in points from it; they may stand outside the axes."""
+    usual = {"textcoords": "offset points", "va": "center", "ha": "left", "fontsize": SMALL, "annotation_clip": False}
+    axes.annotate(words, at, xytext=shift, **{**usual, **options})
 
 
 def apart(at: Sequence[float], heights: Sequence[float], top: float) -> list[float]:

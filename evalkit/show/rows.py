@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import text
 from . import canvas
-from .canvas import INK, MUTED, PALETTE, SMALL, own, said
+from .canvas import INK, MUTED, PALETTE, beside, own, said
 from .words import label, real, reals
 
 if TYPE_CHECKING:
@@ -25,30 +25,9 @@ def row_axes(axes: Axes, names: list[str], side: list[str], heading: str = "") -
     axes.grid(axis="x", visible=True)
     axes.spines["left"].set_visible(False)
     for i, words in enumerate(side):
-        axes.annotate(
-            words,
-            (1.0, i),
-            xycoords=("axes fraction", "data"),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            ha="left",
-            fontsize=SMALL,
-            annotation_clip=False,
-        )
+        beside(axes, words, (1.0, i), (8, 0), xycoords=("axes fraction", "data"))
     if heading:
-        axes.annotate(
-            heading,
-            (1.0, 1.0),
-            xycoords="axes fraction",
-            xytext=(8, 3),
-            textcoords="offset points",
-            va="bottom",
-            ha="left",
-            fontsize=SMALL,
-            color=MUTED,
-            annotation_clip=False,
-        )
+        beside(axes, heading, (1.0, 1.0), (8, 3), xycoords="axes fraction", va="bottom", color=MUTED)
 
 
 def dot_rank(data: dict[str, Any], lang: str) -> Figure:

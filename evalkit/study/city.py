@@ -51,10 +51,14 @@ def definitions(case: Case) -> Exhibit | None:
     shown = [i for i in case.plan.indicators if i.options.get("computed", True)]
     if not shown:
         return None
-    columns = (column("code"), column("indicator", "message"), column("definition", "message"), column("unit"))
-    rows = [
-        [i.code, message(f"indicator.{i.code}.name"), message(f"indicator.{i.code}.definition"), i.unit] for i in shown
-    ]
+    columns = (
+        column("code"),
+        column("indicator", "message"),
+        column("definition", "message"),
+        column("unit", "message"),
+    )
+    words = ((i, message(f"indicator.{i.code}.name"), message(f"indicator.{i.code}.definition")) for i in shown)
+    rows = [[i.code, name, definition, message(f"unit_word.{i.unit}")] for i, name, definition in words]
     return table(case, "scope_definitions", columns, rows)
 
 

@@ -19,6 +19,8 @@ from evalkit import text
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e")]
 LANGUAGES = ("zh-Hans", "en")
 PHONE, DESK = 360, 1100
+PAPER = 658
+"""Width of an A4 page less the margins of 18 mm that the style sheet sets, at 96 px an inch."""
 MISSING = "\U0010fffd"
 """A private-use character that no font has: what it is drawn as is what a missing glyph is drawn as."""
 
@@ -85,10 +87,10 @@ def test_reports_can_be_printed(chromium: Any, paths: list[tuple[str, str, Path]
         page, said, _ = _opened(chromium, path, DESK)
         shown = page.locator(".ek-exhibit").count()
         page.emulate_media(media="print")
-        page.set_viewport_size({"width": 718, "height": 1000})  # A4 less margins of 10 mm, 96 px an inch
+        page.set_viewport_size({"width": PAPER, "height": 1000})
         visible = page.eval_on_selector_all(".ek-exhibit", "all => all.filter(e => e.offsetHeight > 0).length")
         assert visible == shown, name
-        assert page.evaluate("document.documentElement.scrollWidth") <= 718, name
+        assert page.evaluate("document.documentElement.scrollWidth") <= PAPER, name
         cut = page.eval_on_selector_all(
             ".ek-scroll, .scroll", "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.ariaLabel)"
         )
@@ -138,10 +140,11 @@ def drawn(page: Any, characters: list[str]) -> list[bytes]:
 
     from evalkit.show.display import stylesheet
 
+    box = "display:inline-block;width:32px;height:32px;font-size:24px;line-height:32px;overflow:hidden;font-weight:400"
+    style = f"{stylesheet()} body.ek-report {{margin:0;padding:0;max-width:none}} b {{{box}}}"
     cells = "".join(f"<b>{c}</b>" for c in characters)
-    size = "<style>body{margin:0;padding:0} b{display:inline-block;width:32px;height:32px;font:24px/32px inherit;overflow:hidden}</style>"
     page.set_viewport_size({"width": 32 * 32, "height": 32 * (len(characters) // 32 + 1)})
-    page.set_content(f'<html lang="zh-Hans"><style>{stylesheet()}</style>{size}<body class="ek-report" style="max-width:none">{cells}')
+    page.set_content(f'<html lang="zh-Hans"><style>{style}</style><body class="ek-report">{cells}')
     boxes = page.eval_on_selector_all("b", "all => all.map(b => b.getBoundingClientRect()).map(r => [r.x, r.y])")
     image = (imread(BytesIO(page.screenshot(full_page=True))) * 255).astype(np.uint8)
     return [image[round(y) : round(y) + 32, round(x) : round(x) + 32].tobytes() for x, y in boxes]

@@ -1,7 +1,8 @@
-"""The real public panel through the same command: the published estimate computed, moved by the data, nothing marked."""
+"""The real public panel through the same command: the published estimate computed and moved by the data, no mark."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from e2e.real_runs import ROOT, Ran, exhibits, numbers, parsed
+from e2e.real_runs import ROOT, Ran, digests, exhibits, numbers, parsed
 
 pytestmark = pytest.mark.xdist_group("zones")
 LANGUAGES = ("zh-Hans", "en")
@@ -126,8 +127,6 @@ def test_real_data_are_not_called_synthetic(zones: Ran) -> None:
 
 def test_the_files_are_as_before(zones: Ran) -> None:
     """The public data are read, not written, and results name them with their digest."""
-    from e2e.real_runs import digests
-
     assert digests(zones.workspace) == zones.before
     entry = zones.results["province/all"]["inputs"][0]
     assert zones.before[entry["path"]] == entry["sha256"]
@@ -161,8 +160,6 @@ def code_lines(path: Path) -> list[str]:
     """Lines of code; in Python without comments and docstrings."""
     if path.suffix != ".py":
         return path.read_text("utf-8").splitlines()
-    import ast
-
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -172,6 +169,4 @@ def code_lines(path: Path) -> list[str]:
 
 
 def is_words(statement: Any) -> bool:
-    import ast
-
     return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)

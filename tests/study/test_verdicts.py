@@ -56,7 +56,7 @@ def panel(treated: int, control: int) -> Panel:
 
 @given(bounds, bounds)
 def test_the_verdict_follows_the_interval(a: float, b: float) -> None:
-    """Lower or higher only where the whole interval lies on one side of no effect, insufficient wherever it covers it."""
+    """Lower or higher only where the whole interval lies on one side of no effect, insufficient where it covers it."""
     low, high = min(a, b), max(a, b)
     said = verdict(effect(low, high))
     assert (said == "insufficient") == (low <= 0 <= high)

@@ -1,0 +1,95 @@
+"""The public names of the package and its modules: adding or losing one is a decision, not an accident."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+PUBLIC = {
+    "evalkit": """
+        Design EffectPath Panel Psa UserError assess cea core data did panel plans show sources study text
+    """,
+    "evalkit.assess": """
+        TOTAL Tables acceptance activity_summary artefacts byar cap_gate economic_scores effect_score
+        exact_poisson exceptions execution fund_ratio gates hide industry_targets joint_meetings
+        key_industry_target last_mature_month measure_counts measure_roll_up measure_totals measures
+        path_value peers project_costs projects_of protect publish rate_ratio rates reference_ratio rows_of
+        scores six_enters spend_per_insured suppression target_path training_coverage training_reach
+        training_results unit_cost verdict wilson with_margins yearly_ledger
+    """,
+    "evalkit.cea": """
+        Draws PERSPECTIVES RatioSet Schedule UnitCosts accounts annuity averted_draws benefit_flows by_payer
+        ceac ceaf convert decide decision_table discount_factor dominance draw draw_all evpi expected_loss
+        fade fieller frontier frontier_of_means grade_groups icer icer_table in_prices inflate inmb
+        life_annuity net nmb present_value price_years programme_flows psa_from_arrays scenarios schedule
+        survival unit_costs
+    """,
+    "evalkit.data": """
+        Canonical ColumnSpec FileSpec InputFile TableSpec city_panel firm_panel ingest key_for
+        last_mature_quarter outcome_names panel policy_panel read_canonical restrict sample scan table tables
+        write_canonical
+    """,
+    "evalkit.did": """
+        ESTIMATORS counterfactual effective_clusters event_study first_difference gap inference leave_one_out
+        log_rate ppml ppml_event_study separated simulated_size twfe
+    """,
+    "evalkit.show": """
+        FIGURES check_exhibits display figure_png render
+    """,
+}
+HEAVY = ("numpy", "pandas", "scipy", "matplotlib", "linearmodels", "pyarrow", "pydantic", "nbformat", "jsonschema")
+
+
+def loaded(code: str) -> set[str]:
+    """Modules that a fresh interpreter holds after `code`."""
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint('\\n'.join(sys.modules), file=sys.stderr)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(told.stderr.split())
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_public_names(module: str) -> None:
+    """`__all__` is the pinned list without repeats, and every name is there."""
+    found = import_module(module)
+    assert sorted(found.__all__) == sorted(PUBLIC[module].split())
+    assert len(set(found.__all__)) == len(found.__all__)
+    assert all(hasattr(found, name) for name in found.__all__)
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_every_public_call_is_documented(module: str) -> None:
+    """A public function or noun has a docstring of its own, not the one that a dataclass makes up."""
+    found = import_module(module)
+    for name in found.__all__:
+        thing = getattr(found, name)
+        if callable(thing):
+            said = (thing.__doc__ or "").strip()
+            assert said and not said.startswith(f"{name}("), f"{module}.{name}"
+
+
+@pytest.mark.parametrize("module", ["evalkit", "evalkit.core", "evalkit.text", "evalkit.cli"])
+def test_importing_is_light(module: str) -> None:
+    """The package, its nouns' index, its texts and its command line load neither arrays nor frames."""
+    assert not loaded(f"import {module}") & set(HEAVY)
+
+
+def test_help_is_light() -> None:
+    """--help loads neither arrays nor frames."""
+    code = "from evalkit.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"
+    assert not loaded(code) & set(HEAVY)
+
+
+def test_a_name_of_core_is_the_one_of_its_module() -> None:
+    """Names of `core` are found in the module that defines them, and an unknown one is an AttributeError."""
+    core = import_module("evalkit.core")
+    for name in core.__all__:
+        assert getattr(core, name) is not None
+        module = getattr(getattr(core, name), "__module__", "")
+        assert not module.startswith("evalkit.core") or module == f"evalkit.core.{core._HOME[name]}"
+    with pytest.raises(AttributeError, match="nothing_of_the_kind"):
+        _ = core.nothing_of_the_kind
