@@ -38,3 +38,16 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Let `--dist loadgroup` see the groups: xdist 3.8 writes them where pytest 9 no longer reads them."""
+    if not getattr(config.option, "loadgroup", False):
+        return
+    for item in items:
+        named = getattr(item, "_nodeid", item.nodeid)
+        if named != item.nodeid:
+            from _pytest.nodeid import NodeId
+
+            item._id = NodeId.parse(named)

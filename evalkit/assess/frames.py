@@ -64,7 +64,7 @@ def month_label(number: int) -> str:
 
 
 def last_mature_month(canonical: Tables, plan: Plan) -> str:
-    """Latest month of injury ("2025-07") that is `maturity_months` of the plan old at `as_of`; "" without such a rule."""
+    """Latest month of injury ("2025-07") as old at `as_of` as the maturity rule of the plan asks; "" without a rule."""
     months = plan.settings.get("maturity_months")
     return "" if months is None else month_label(month_number(canonical.as_of) - int(months))
 

@@ -22,7 +22,7 @@ def scores(
 ) -> tuple[Score, ...]:
     """Scores of the plan's computed indicators that have their tables, in the order of the dictionary.
 
-    codes   the indicators wanted, all computed ones by default
+    place   a city or the province;  period: year;  codes: the indicators wanted, all computed ones by default
     An indicator's headline has group ""; variants carry a group: a base, "standardised.<base>",
     "mature_months.<base>", an industry, a role, "year_end", "reference". I21 and I22 come from `effect_score` and
     `economic_scores`, since the estimate is made elsewhere. Indicators whose tables are missing are left out, never

@@ -72,7 +72,8 @@ def schedule(
                     post is filled again
         overrides   parameters of the user by name: a number (then fixed) or a Parameter. Money without a price year
                     is taken to be in prices of `price_year`; plain numbers stay marked as unverified
-    Raises UserError("unknown_parameter"/"no_parameter_for_date") outside the dated rows,
+    Returns the rules in force with every parameter they need. Raises UserError("unknown_production"),
+    UserError("unknown_parameter"/"no_parameter_for_date") outside the dated rows,
     UserError("no_rules_for_date") outside the schedule and UserError("year_outside_prices") outside the price index.
     Source: Regulation on Work Injury Insurance (2010) articles 30-39 and 64; Guangdong regulation for the grants that
     fall due when the contract ends.
@@ -246,7 +247,7 @@ class _Clock:
         return self.alive[group]
 
 
-def benefit_flows(plan: Schedule, grade: str, year: float, *, cases: float = 1.0) -> tuple[Flow, ...]:
+def benefit_flows(benefits: Schedule, grade: str, year: float, *, cases: float = 1.0) -> tuple[Flow, ...]:
     """Dated flows of `cases` injuries of `grade` that happen at `year`, at the schedule's central values.
 
     Yuan of the schedule's price year, real, expected (chance of falling due and of being alive included), marked
@@ -255,8 +256,8 @@ def benefit_flows(plan: Schedule, grade: str, year: float, *, cases: float = 1.0
     """
     if grade not in GRADES:
         raise UserError("unknown_grade", found=grade, known=", ".join(GRADES))
-    rules = plan.rules[plan.rules.grade == grade]
-    central = {n: np.array([p.value]) for n, p in plan.parameters.items()}
+    rules = benefits.rules[benefits.rules.grade == grade]
+    central = {n: np.array([p.value]) for n, p in benefits.parameters.items()}
     out = []
     for e in entries(rules, central):
         for time, amount in zip(np.ravel(e.time), e.scale[0] * e.weight[0]):
@@ -271,12 +272,12 @@ def benefit_flows(plan: Schedule, grade: str, year: float, *, cases: float = 1.0
                         category=e.category,
                         transfer=e.transfer,
                         averted=True,
-                        price_year=plan.price_year,
+                        price_year=benefits.price_year,
                     )
                 )
     return tuple(out)
 
 
-def draws_of(plan: Schedule, n: int, seed: int) -> dict[str, np.ndarray]:
+def draws_of(benefits: Schedule, n: int, seed: int) -> dict[str, np.ndarray]:
     """(n,) draws of every parameter of the schedule, by name."""
-    return draw_all(plan.parameters, n, seed)
+    return draw_all(benefits.parameters, n, seed)

@@ -82,7 +82,8 @@ def life_annuity(
 ) -> float:
     """Present value of 1 a year from `age` while alive, at most to `to_age`: mid-year, Gompertz survival.
 
-    Σ S(t + ½) (1+g)^t / (1+r)^(t+½). `mode`, `scale` as in `survival`.
+    Σ S(t + ½) (1+g)^t / (1+r)^(t+½). Ages in years, rates real and per year; `mode`, `scale` (years) as in `survival`.
+    Raises UserError("rate_outside"). Not for ages below 20 (`survival`).
     """
     t = np.arange(int(np.ceil(max(to_age - age, 0))))
     alive = survival(t + 0.5, age, mode, scale)
@@ -94,7 +95,8 @@ def survival(t: Any, age: Any, mode: Any, scale: Any) -> np.ndarray:
     """P(alive t years after `age`) under Gompertz mortality with modal age at death `mode` and dispersion `scale`.
 
     S(t | x) = exp(−e^((x−M)/b) (e^(t/b) − 1)); life expectancy at birth ≈ M − 0.577 b. Stands in for a life table;
-    all arguments broadcast. Not for ages below 20, where mortality is not Gompertz.
+    all arguments in years, broadcast. Returns probabilities. Not for ages below 20, where mortality is not Gompertz.
+    Source: Gompertz (1825), in the parametrisation by the modal age at death.
     """
     t, age, mode, scale = (np.asarray(v, dtype=float) for v in (t, age, mode, scale))
     return np.exp(-np.exp((age - mode) / scale) * np.expm1(t / scale))

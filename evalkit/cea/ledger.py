@@ -102,7 +102,7 @@ def programme_flows(
     Parameters
         cost          yuan paid by the fund, in prices of `price_year`;  year  when (2023.5 = mid-2023)
         person_hours  working hours spent in training;  hourly_wage  yuan an hour (monthly wage ÷ 174)
-    The time is a cost of the employer and of society, never of the fund.
+    Returns one or two flows. The time is a cost of the employer and of society, never of the fund.
     """
     flows = [
         Flow(

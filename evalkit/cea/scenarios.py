@@ -35,7 +35,7 @@ def fade(window: float, months: float) -> list[tuple[float, float]]:
 
 def scenarios(
     path: EffectPath,
-    plan: Schedule,
+    benefits: Schedule,
     programme_cost: float | Parameter | Sequence[Flow],
     *,
     window: float,
@@ -49,17 +49,19 @@ def scenarios(
 
     Parameters
         path, programme_cost, expected, mix  as in `averted_draws`, `decide`, `unit_costs`
-        plan    schedule of benefits (its `overrides` hold in every scenario)
+        benefits  a `Schedule` (its `overrides` hold in every scenario)
         window  observed years after the start: the effect falls at its middle
     Scenarios: discount rate at the low end, 3 % and the high end of its parameter; no real pension growth; small
     severity strata pooled; the effect fading over 24 months and over 3 years after the window.
+    Returns decisions, all of one perspective, from the same seed. Raises as `averted_draws`, `unit_costs` and `decide`.
+    Not a distribution: a scenario has no probability.
     """
     rate = parameter("discount_rate")
-    still = _with(plan, "pension_growth", 0.0)
+    still = _with(benefits, "pension_growth", 0.0)
     middle = window / 2
 
     def run(
-        schedule: Schedule = plan, discount: Rate = rate.value, small: Any = "zero", delay: Any = middle
+        schedule: Schedule = benefits, discount: Rate = rate.value, small: Any = "zero", delay: Any = middle
     ) -> Decision:
         draws = averted_draws(path, n, seed, small=small, expected=expected)
         priced = {g: s for g, s in grade_groups().items() if s in draws.names}
@@ -92,6 +94,6 @@ def decision_table(decisions: Mapping[str, Decision] | Sequence[Decision]) -> pd
     return pd.DataFrame(rows, columns=["name", *_COLUMNS])
 
 
-def _with(plan: Schedule, name: str, value: float) -> Schedule:
-    changed = replace(plan.parameters[name], value=value, low=None, high=None, distribution="fixed")
-    return replace(plan, parameters={**plan.parameters, name: changed})
+def _with(benefits: Schedule, name: str, value: float) -> Schedule:
+    changed = replace(benefits.parameters[name], value=value, low=None, high=None, distribution="fixed")
+    return replace(benefits, parameters={**benefits.parameters, name: changed})

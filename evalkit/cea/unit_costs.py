@@ -87,7 +87,7 @@ class UnitCosts:
 
 
 def unit_costs(
-    plan: Schedule,
+    benefits: Schedule,
     *,
     n: int = 10_000,
     seed: int = 1,
@@ -98,7 +98,7 @@ def unit_costs(
     """Lifetime cost of an avertable injury by severity group and perspective.
 
     Parameters
-        plan      schedule of benefits (`benefits.schedule`)
+        benefits  the rules in force with their parameters (`schedule`)
         n, seed   number of draws and their seed
         discount  real rate or schedule by years since the injury; `discount_rate` of the sources without it
         mix       observed avertable cases by grade ("ungraded", "10", ..., "1", "death"). Shares inside a group are
@@ -113,19 +113,19 @@ def unit_costs(
     Means of a group must only be applied to cases of that group: never to a total over severities.
     """
     grouping = dict(severity) if severity is not None else grade_groups()
-    priced = set(plan.rules.grade)
+    priced = set(benefits.rules.grade)
     unknown = sorted((set(mix or {}) | set(grouping)) - priced)
     if unknown:
         raise UserError("unknown_grade", found=", ".join(unknown), known=", ".join(sorted(priced)))
     rate = base_rate() if discount is None else discount
-    values = draws_of(plan, n, seed)
-    by_grade, detail = _by_grade(plan.rules[plan.rules.grade.isin(list(grouping))], values, rate)
+    values = draws_of(benefits, n, seed)
+    by_grade, detail = _by_grade(benefits.rules[benefits.rules.grade.isin(list(grouping))], values, rate)
     groups = list(dict.fromkeys(grouping.values()))
     stacked: list[np.ndarray] = []
     parts: dict[str, float] = {}
     for group in groups:
         members = [g for g in grouping if grouping[g] == group]
-        share = _shares(plan, members, mix, n, seed, group)
+        share = _shares(benefits, members, mix, n, seed, group)
         stacked.append(np.einsum("ng,ngp->np", share, np.stack([by_grade[g] for g in members], axis=1)))
         parts.update(zip(members, share.mean(axis=0)))
     detail["severity"] = detail.grade.map(grouping)
@@ -135,13 +135,13 @@ def unit_costs(
         perspectives=PERSPECTIVES,
         values=np.stack(stacked, axis=1),
         detail=detail,
-        parameters=plan.parameters,
+        parameters=benefits.parameters,
         draws=values,
-        price_year=plan.price_year,
-        date=plan.date,
+        price_year=benefits.price_year,
+        date=benefits.date,
         discount=rate,
         seed=seed,
-        unverified=plan.unverified,
+        unverified=benefits.unverified,
     )
 
 
@@ -174,14 +174,14 @@ def grade_groups() -> dict[str, str]:
 
 
 def _shares(
-    plan: Schedule, members: list[str], mix: Mapping[str, float] | None, n: int, seed: int, group: str
+    benefits: Schedule, members: list[str], mix: Mapping[str, float] | None, n: int, seed: int, group: str
 ) -> np.ndarray:
     """(n, members) shares of the grades inside one group: those of the sources, or drawn around them and the cases."""
-    given = parameters("grade_share", plan.date)
+    given = parameters("grade_share", benefits.date)
     prior = np.array([given[f"grade_share.{g}"].value for g in members])
     prior = prior / prior.sum()
     counts = np.array([float((mix or {}).get(g, 0.0)) for g in members])
     if not counts.sum() > 0:
         return np.broadcast_to(prior, (n, len(members)))
-    concentration = counts + plan.parameters["mix_prior_weight"].value * prior
+    concentration = counts + benefits.parameters["mix_prior_weight"].value * prior
     return shares(dict(zip(members, concentration)), n, seed, f"mix.{group}")

@@ -79,6 +79,8 @@ class Psa:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontierRow:
+    """One strategy on or off the frontier: mean cost and effect, increments over the row above or None."""
+
     strategy: str
     cost: float
     effect: float

@@ -73,6 +73,8 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
+    """Scores with their weights and what they come to; total None where no score sheet was applied."""
+
     scores: tuple[Score, ...]
     weights: dict[str, float] = field(default_factory=dict)
     total: float | None = None

@@ -78,8 +78,9 @@ def ingest(
     root, files  the workspace folder and its `[[files]]`;  as_of: ISO date of the data cut-off
     progress     called with (files done, files in all, name) after each file
 
-    Raises UserErrors with the problems of all files in one go (at most 200, then how many more). Files are only
-    ever opened for reading. Results do not depend on `key`.
+    Returns the canonical tables, money in yuan, with their gates. Raises UserErrors with the problems of all files in
+    one go (at most the number of `layout.toml`, then how many more). Files are only ever opened for reading. Results
+    do not depend on `key`.
     """
     sources, problems = _found(Path(root), files)
     parts: dict[str, list[Cleaned]] = {}

@@ -113,7 +113,8 @@ def policy_panel(canonical: Canonical, plan: Plan, outcome: str) -> Panel:
     A first period treated only in part (0 < treated < 1) still is the cohort; the shares as they stand in the file
     are the covariate "treated" (N, T), for regressions on the share itself. Exposure is taken where it is given.
 
-    Raises UserError: unknown_outcome, table_absent, treated_stops (treated falls back to 0).
+    Raises UserError: unknown_outcome, table_absent, treated_stops (treated falls back to 0), and whatever `panel`
+    raises. Not for policies that come and go.
     """
     table = _needed(canonical, "policy_panel")
     frame = table[table["outcome"] == outcome].copy()

@@ -22,7 +22,7 @@ from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, UserError, fr
 from . import permutation, size, studentised, wild
 from .facts import Part, RowFacts, facts_of, parts_of, scores_of, usual_df, usual_vcov
 from .fit import Fit
-from .registry import ESTIMATORS
+from .registry import fit_of
 
 METHODS = ("auto", "cr1", "cr2", "cr3", "wild", "permutation", "usual")
 LOW_DF = 4.0
@@ -31,7 +31,7 @@ LOW_DF = 4.0
 
 def fit_path(method: str, panel: Panel, design: Design) -> EffectPath:
     """Fit a registered estimator and attach inference by `design.rule`."""
-    fit = ESTIMATORS[method](panel, design)
+    fit = fit_of(method, panel, design)
     return attach(fit.path, fit, panel, design.rule)
 
 
@@ -46,9 +46,7 @@ def inference(path: EffectPath, panel: Panel, method: str = "auto") -> EffectPat
     Raises UserError("did_unknown_rule"), ("did_unknown_method") for a path whose estimator is not registered,
     ("wild_joint_outcomes") for "wild" on a row that draws on several outcomes, and whatever the estimator raises.
     """
-    if path.method not in ESTIMATORS:
-        raise UserError("did_unknown_method", method=path.method, known=sorted(ESTIMATORS))
-    return attach(path, ESTIMATORS[path.method](panel, path.design), panel, method)
+    return attach(path, fit_of(path.method, panel, path.design), panel, method)
 
 
 def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..core import Design, Panel, UserError
 from .linalg import cluster_system, effective_pair
-from .registry import ESTIMATORS
+from .registry import fit_of
 
 
 def leave_one_out(panel: Panel, design: Design | None = None, estimator: str = "twfe") -> pd.DataFrame:
@@ -17,17 +17,15 @@ def leave_one_out(panel: Panel, design: Design | None = None, estimator: str = "
 
     Returns one row per cluster and effect: cluster, treated, term, outcome, estimate (without it), full (with it),
     change = estimate − full, and refused (message key) where nothing can be estimated without it. A true re-fit, also
-    for Poisson. Raises UserError("did_unknown_method").
+    for Poisson. Raises UserError("did_unknown_method"), and whatever the estimator raises on all clusters.
     """
-    if estimator not in ESTIMATORS:
-        raise UserError("did_unknown_method", method=estimator, known=sorted(ESTIMATORS))
     design = design or Design()
-    full = ESTIMATORS[estimator](panel, design).path
+    full = fit_of(estimator, panel, design).path
     rows = []
     for code in np.unique(panel.cluster):
         without = {}
         try:
-            path = ESTIMATORS[estimator](drop_cluster(panel, int(code)), design).path
+            path = fit_of(estimator, drop_cluster(panel, int(code)), design).path
             without = {(t.term, t.outcome): e for t, e in zip(path.terms, path.estimate)}
         except UserError:
             pass
@@ -65,9 +63,9 @@ def effective_clusters(panel: Panel, design: Design | None = None, estimator: st
     """G1*, G0*: effective numbers of treated and comparison clusters for an estimator's first effect.
 
     Inverse Herfindahl of partial leverage (`linalg.effective_pair`). Description only: routes no test, but a
-    simultaneous band is shown only where both are at least 8. Raises KeyError for an unknown estimator, and whatever
-    the estimator raises. Source: Carter, Schnepel and Steigerwald (2017).
+    simultaneous band is shown only where both are at least 8. Raises UserError("did_unknown_method"), and
+    whatever the estimator raises. Source: Carter, Schnepel and Steigerwald (2017).
     """
-    r = ESTIMATORS[estimator](panel, design or Design()).regressions[0]
+    r = fit_of(estimator, panel, design or Design()).regressions[0]
     system = cluster_system(r)
     return effective_pair(system, r.contrast[0], r.treated[0], r.control[0])

@@ -15,7 +15,7 @@ from math import comb
 import numpy as np
 
 from ..core import Design, Panel, UserError
-from .registry import ESTIMATORS
+from .registry import fit_of
 
 LIMIT = 499
 """Placements that are tried at most; fewer possible ones are enumerated."""
@@ -49,13 +49,13 @@ def placebos(panel: Panel, method: str, design: Design) -> Placebos | None:
     if by_cluster is None:
         return None
     cohorts, position = by_cluster
-    actual = ESTIMATORS[method](panel, design).path.estimate
+    actual = fit_of(method, panel, design).path.estimate
     found = [actual]
     draws, enumerated = _placements(cohorts, _cluster_strata(panel, position), design.seed)
     for placement in draws:
         moved = replace(panel, cohort=placement[position])
         try:
-            estimate = ESTIMATORS[method](moved, design).path.estimate
+            estimate = fit_of(method, moved, design).path.estimate
         except UserError:
             continue
         if estimate.shape == actual.shape and np.isfinite(estimate).any():

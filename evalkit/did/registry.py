@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..core import Design, Panel
+from ..core import Design, Panel, UserError
 from .first_difference import first_difference_fit
 from .fit import Fit
 from .ppml import ppml_event_study_fit, ppml_fit
@@ -17,3 +17,10 @@ ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
     "ppml": ppml_fit,
     "ppml_event_study": ppml_event_study_fit,
 }
+
+
+def fit_of(method: str, panel: Panel, design: Design) -> Fit:
+    """Fit the estimator of that name. Raises UserError("did_unknown_method") listing those there are."""
+    if method not in ESTIMATORS:
+        raise UserError("did_unknown_method", method=method, known=sorted(ESTIMATORS))
+    return ESTIMATORS[method](panel, design)

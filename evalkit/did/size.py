@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 from ..core import Design, Panel
 from .fit import Fit
 from .linalg import Regression, System, cluster_system, leave_out, satterthwaite
-from .registry import ESTIMATORS
+from .registry import fit_of
 
 GRADIENTS = {"sd_falls_with_size": -0.35, "sd_rises_with_size": 0.25}
 DRAWS = 400
@@ -28,11 +28,11 @@ def simulated_size(
 
     Of the first effect of a registered estimator; n draws from `design.seed`; Monte Carlo error √(.05·.95/n).
     Returns fractions by scenario ("treated_sd_1", "treated_sd_2", "sd_falls_with_size", "sd_rises_with_size").
-    Raises KeyError for an unknown estimator, and whatever the estimator raises.
+    Raises UserError("did_unknown_method"), and whatever the estimator raises.
     A description of the design, never a gate, and its critical values are not used.
     """
     design = design or Design()
-    fit = ESTIMATORS[estimator](panel, design)
+    fit = fit_of(estimator, panel, design)
     return scenarios(fit, np.eye(len(fit.path))[0], design, panel, n)
 
 

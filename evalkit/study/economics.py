@@ -79,11 +79,11 @@ def project_flows(case: Case, row: dict[str, Any], costs: cea.UnitCosts) -> tupl
 def decision_message(decision: Decision) -> Message:
     """What the economic evaluation allows to be said. No verdict at a borrowed threshold."""
     if decision.refused or decision.npv is None or decision.npv_low is None or decision.npv_high is None:
-        return message("decision.refused", cost=decision.programme_cost / 1e4)
+        return message("decision.refused", cost={"yuan": decision.programme_cost})
     values = {
-        "npv": decision.npv / 1e4,
-        "low": decision.npv_low / 1e4,
-        "high": decision.npv_high / 1e4,
+        "npv": {"yuan": decision.npv},
+        "low": {"yuan": decision.npv_low},
+        "high": {"yuan": decision.npv_high},
         "confidence": 100 * (decision.confidence or 0.0),
         "price_year": decision.price_year,
     }
@@ -138,7 +138,7 @@ def decision_table(case: Case, money: Money) -> Exhibit:
         bounds = (
             None
             if d.npv_low is None or d.npv_high is None
-            else message("money.interval", low=d.npv_low / 1e4, high=d.npv_high / 1e4)
+            else message("money.interval", low={"yuan": d.npv_low}, high={"yuan": d.npv_high})
         )
         rows.append(
             [

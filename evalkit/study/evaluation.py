@@ -107,7 +107,7 @@ def coarser(panel: Panel, design: Design, span: int) -> tuple[Panel, Design]:
     """Periods summed in blocks of `span` that begin at the start of treatment; incomplete end blocks are left out.
 
     For designs with one start date. Blocks are labelled by their first period; the selection window becomes the blocks
-    it touches.
+    it touches, none where it lies before the first.
     """
     first = int(panel.cohort[panel.ever_treated].min())
     head = first % span
@@ -130,7 +130,8 @@ def coarser(panel: Panel, design: Design, span: int) -> tuple[Panel, Design]:
     if design.selection_window is None:
         return wide, design
     low, high = ((panel.times.index(w) - head) // span for w in design.selection_window)
-    return wide, replace(design, selection_window=(wide.times[max(low, 0)], wide.times[high]))
+    inside = None if high < 0 else (wide.times[max(low, 0)], wide.times[high])
+    return wide, replace(design, selection_window=inside)
 
 
 def follow_up(panel: Panel) -> float:

@@ -126,7 +126,7 @@ def economics_row(code: str, results: dict[str, Any]) -> list[Any]:
     """One project's decision summary as a table row."""
     found = results["economics"]["decision"]
     low, high = found["npv_low"], found["npv_high"]
-    npv = None if low is None else message("money.interval", low=low / 1e4, high=high / 1e4)
+    npv = None if low is None else message("money.interval", low={"yuan": low}, high={"yuan": high})
     return [
         code,
         project_values(results, "title"),

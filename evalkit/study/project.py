@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import assess, did
-from ..core import Column, EffectPath, Panel, Score, Section, to_plain
+from ..core import Column, Design, EffectPath, Panel, Score, Section, to_plain
 from . import economics as money
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
@@ -113,23 +113,35 @@ def group_row(panel: Panel, members: np.ndarray, label: str) -> list[Any]:
 
 
 def paths_figure(case: Case, panel: Panel, name: str = "design_paths", source: str = "extract") -> Any:
-    """Rates of both groups by quarter."""
-    first = int(panel.cohort[panel.ever_treated].min())
+    """Rates of both groups over time, at a spacing at which no point rests on a count that may not be printed."""
+    panel = printable(case, panel)
+    start = panel.times[int(panel.cohort[panel.ever_treated].min())]
 
-    def rate(members: np.ndarray) -> list[float]:
+    def rate(members: np.ndarray) -> list[float | None]:
         cases, exposure = panel.outcomes[panel.primary][members], panel.exposure[members]  # type: ignore[index]
-        return (1000 * np.nansum(cases, axis=0) / np.nansum(exposure, axis=0)).tolist()
+        counts, person_years = np.nansum(cases, axis=0), np.nansum(exposure, axis=0)
+        return [1000 * c / e if c >= threshold(case) else None for c, e in zip(counts, person_years)]
 
     payload = {
         "time": list(panel.times),
-        "start": panel.times[first],
+        "start": start,
         "y_label": "axis.rate_per_1000",
         "series": [
             {"label": "group.treated", "value": rate(panel.ever_treated)},
             {"label": "group.untreated", "value": rate(~panel.ever_treated)},
         ],
     }
-    return figure(case, name, "paths", payload, source=source, n=panel.n_units, alt={"start": panel.times[first]})
+    return figure(case, name, "paths", payload, source=source, n=panel.n_units, alt={"start": start})
+
+
+def printable(case: Case, panel: Panel) -> Panel:
+    """The panel in the shortest blocks (1, 2 or 4 periods) whose group counts all reach the public threshold."""
+    for span in (1, 2, 4):
+        wide, _ = coarser(panel, Design(), span)
+        cases, treated = wide.outcomes[wide.primary], wide.ever_treated
+        if min(cases[treated].sum(axis=0).min(), cases[~treated].sum(axis=0).min()) >= threshold(case):
+            break
+    return wide
 
 
 def effect(case: Case) -> Section:

@@ -72,6 +72,8 @@ def say(message: Message | Mapping[str, Any], lang: str) -> str:
 def _said(value: Any, lang: str) -> Any:
     if isinstance(value, Message) or (isinstance(value, Mapping) and "key" in value):
         return say(value, lang)
+    if isinstance(value, Mapping) and "yuan" in value:
+        return money(value["yuan"], lang)
     if isinstance(value, Mapping) and lang in value:  # {"zh-Hans": ..., "en": ...}: a name in several scripts
         return value[lang]
     if isinstance(value, (list, tuple)):

@@ -124,11 +124,12 @@ def test_severity_rows_carry_only_strata_with_cases_enough(tiny: Bench) -> None:
 @given(
     span=st.sampled_from([1, 2, 4]),
     start=st.integers(5, 14),
-    length=st.integers(16, 26),
+    after=st.integers(4, 12),
     seed=st.integers(0, 10_000),
 )
-def test_coarser_blocks_keep_cases_and_exposure(span: int, start: int, length: int, seed: int) -> None:
+def test_coarser_blocks_keep_cases_and_exposure(span: int, start: int, after: int, seed: int) -> None:
     """Blocks begin at the start of treatment, hold the sums of whole blocks, and mix no treated with untreated time."""
+    length = start + after
     fine = panel(np.random.default_rng(seed).poisson(1.5, (6, length)), start, treated=3)
     wide, design = evaluation.coarser(fine, Design(selection_window=(fine.times[4], fine.times[4])), span)
     head = start % span
@@ -144,6 +145,15 @@ def test_coarser_blocks_keep_cases_and_exposure(span: int, start: int, length: i
     treated_cases = cases[:3, start : kept.stop].sum()
     assert wide.outcomes[evaluation.PRIMARY][wide.treated].sum() == treated_cases
     assert set(design.selection_window) <= set(wide.times)
+
+
+def test_a_selection_window_before_the_first_block_is_gone() -> None:
+    """Periods left out at the head cannot be left out twice: no block at the other end is taken for them."""
+    fine = panel(np.ones((4, 18)), 9, treated=2)
+    for window, expected in (((0, 0), None), ((0, 1), ("2019Q2", "2019Q2")), ((3, 5), ("2019Q2", "2020Q2"))):
+        named = tuple(fine.times[w] for w in window)
+        _, design = evaluation.coarser(fine, Design(selection_window=named), 4)
+        assert design.selection_window == expected
 
 
 def test_one_quarter_blocks_change_nothing() -> None:
@@ -163,6 +173,13 @@ def test_few_cases_mean_coarser_points(cases_a_quarter: int, span: int) -> None:
     cases[0] = cases_a_quarter
     cases[2:] = 9
     assert evaluation.event_span(panel(cases, 12, treated=2)) == span
+
+
+def test_a_follow_up_shorter_than_a_block_has_no_point() -> None:
+    """Blocks that would hold no treated time are not used, however many cases a year would have."""
+    cases = np.full((4, 14), 1.0)
+    assert evaluation.event_span(panel(cases, 12, treated=2)) == 0
+    assert evaluation.event_span(panel(3 * cases, 12, treated=2)) == 1
 
 
 def test_a_small_project_shows_a_coarser_event_study(tiny: Bench) -> None:
