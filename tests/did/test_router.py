@@ -316,3 +316,10 @@ def test_size_and_coverage_of_the_router(count_panel):
         assert np.mean([p.inference[0].p_value < 0.05 for p in null]) <= 0.075
         true = [did.ppml(count_panel(seed=s, treated=treated, rate_ratio=0.8)).inference[0] for s in range(200)]
         assert np.mean([i.conf_low < np.log(0.8) < i.conf_high for i in true]) >= 0.92
+
+
+@pytest.mark.parametrize("call", [did.simulated_size, did.effective_clusters, did.leave_one_out])
+def test_an_unknown_estimator_is_told_by_name(linear_panel, call):
+    """Every call that takes an estimator's name lists the known ones instead of failing with a KeyError."""
+    with pytest.raises(UserError, match="did_unknown_method"):
+        call(linear_panel(n=6, treated=3), Design(), estimator="tfwe")
