@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import Flow, Parameter, UserError
-from ..sources import day_of, parameter, parameters, table
+from ..sources import day_of, default, parameter, parameters, table
 from . import prices
 from .discounting import paid_share, survival
 from .distributions import draw_all
@@ -57,7 +57,7 @@ class Schedule:
 def schedule(
     date: str | int,
     *,
-    area: str = "guangdong_ex_shenzhen",
+    area: str | None = None,
     price_year: int | None = None,
     production: Literal["human_capital", "friction"] = "human_capital",
     overrides: Mapping[str, float | Parameter] | None = None,
@@ -66,7 +66,7 @@ def schedule(
 
     Parameters
         date        ISO day, or a year (its 31 December)
-        area        pool area whose wage counts: "guangdong_ex_shenzhen" or "shenzhen"
+        area        pool area whose wage counts (`sources.table("pool_wage")`); the default of `sources` without one
         price_year  prices of the amounts; the year of `date` by default
         production  how lost output is valued (employer, worker, society): earnings to retirement, or only until the
                     post is filled again
@@ -78,6 +78,7 @@ def schedule(
     Source: Regulation on Work Injury Insurance (2010) articles 30-39 and 64; Guangdong regulation for the grants that
     fall due when the contract ends.
     """
+    area = area or default("wage_area")
     day = day_of(date)
     year = int(day[:4])
     prices_of = year if price_year is None else price_year

@@ -7,31 +7,30 @@ from typing import Any
 import numpy as np
 
 from ..core import UserError
-from ..sources import parameter, table
-
-SERIES = "cpi_guangdong"
-"""Price index used unless another is named: consumer prices of Guangdong, previous year = 100."""
+from ..sources import default, parameter, table
 
 
-def price_years(series: str = SERIES) -> tuple[int, int]:
+def price_years(series: str | None = None) -> tuple[int, int]:
     """First and last price year that `series` can convert between (first includes the year before its first index).
 
     Raises UserError("unknown_parameter") for a series that is not there.
     """
+    series = series or default("price_index")
     index = _index(series)
     return min(index) - 1, max(index)
 
 
-def inflate(amount: Any, from_year: int, to_year: int, *, series: str = SERIES) -> Any:
+def inflate(amount: Any, from_year: int, to_year: int, *, series: str | None = None) -> Any:
     """Money of `from_year` in prices of `to_year`: amount × Π index/100 over the years between.
 
     Parameters
         amount              yuan, a number or an array
         from_year, to_year  calendar years; going back divides
-        series              name of a chained index with previous year = 100
+        series              name of a chained index with previous year = 100; the default of `sources` without one
     Raises UserError("year_outside_prices") outside the series: prices are never extrapolated.
     Not for wages or benefits that are indexed by law: use their own dated rows.
     """
+    series = series or default("price_index")
     index = _index(series)
     first, last = min(index) - 1, max(index)
     for year in (from_year, to_year):

@@ -8,6 +8,6 @@ wherever it is shown.
 
 from __future__ import annotations
 
-from .library import day_of, parameter, parameters, table, tables, work, works
+from .library import day_of, default, parameter, parameters, table, tables, work, works
 
-__all__ = ["day_of", "parameter", "parameters", "table", "tables", "work", "works"]
+__all__ = ["day_of", "default", "parameter", "parameters", "table", "tables", "work", "works"]

@@ -39,7 +39,7 @@ def parameter(name: str, date: str | int | Date | None = None) -> Parameter:
     """The parameter `name` as it stood on `date`; without a date the latest row.
 
     Parameters
-        name  "discount_rate", "pool_wage.shenzhen", "cpi_guangdong", ... (`table` shows them all)
+        name  "discount_rate", "pool_wage.<area>", "fx.HKD", ... (`table` shows them all)
         date  ISO day, month or year (see `day_of`)
     Raises UserError("unknown_parameter") listing the names there are and UserError("no_parameter_for_date") listing
     the periods there are: a series is never extrapolated.
@@ -88,6 +88,17 @@ def work(key: str) -> Origin:
     if key not in known:
         raise UserError("unknown_work", work=key, known=", ".join(sorted(known)))
     return known[key]
+
+
+def default(what: str) -> str:
+    """Name of the series that stands in where a caller names none ("price_index", "wage_area").
+
+    Raises UserError("unknown_parameter") listing the defaults there are.
+    """
+    known = tomllib.loads((files(__package__) / "defaults.toml").read_text("utf-8"))
+    if what not in known:
+        raise UserError("unknown_parameter", name=what, known=sorted(known))
+    return str(known[what])
 
 
 @cache

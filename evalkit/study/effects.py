@@ -96,7 +96,8 @@ def inference_card(case: Case, name: str, effect: Effect) -> Exhibit:
     for extra, value in inf.extra.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             items.append((Column(name=extra, label=f"inference.extra.{extra}", kind="number", digits=3), value))
-    notes = [message(inf.refused)] if inf.refused and "." in inf.refused else []
+    keys = [inf.refused, *(inf.extra.get(k) for k in ("working", "studentised_note", "money"))]
+    notes = [message(k) for k in keys if isinstance(k, str) and "." in k]
     return facts(case, name, [(c, v) for c, v in items if v is not None], notes=notes, source="model")
 
 
