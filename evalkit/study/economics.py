@@ -8,16 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import cea
+from .. import cea, sources
 from ..core import Decision, EffectPath, Exhibit, Flow, Message, Psa, Section, to_plain
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 
 PERSPECTIVES = ("fund", "employer", "society")
+MONEY_COLUMNS = (
+    column("programme_cost", "money"),
+    column("averted_cost", "money"),
+    column("npv", "money"),
+    column("npv_interval", "message"),
+    column("bcr", "number", 2),
+    column("cost_per_injury", "message"),
+    column("confidence", "percent", 0),
+)
 SAID = ("cea.note.flat_prior", "cea.note.zero_stratum")
 """Notes of `cea` that the table says in its own words."""
-HOURS_A_MONTH = 174.0
-"""Paid hours in a month: 21.75 days of 8 hours (劳社部发〔2008〕3号), the divisor of an hourly wage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,8 +78,9 @@ def project_flows(case: Case, row: dict[str, Any], costs: cea.UnitCosts) -> tupl
     own = training[training.project_id == row["project_id"]]
     hours = float((own.persons * own.hours).sum())
     wage = float(np.mean(costs.draws["own_wage"])) if "own_wage" in costs.draws else costs.parameters["own_wage"].value
+    hourly = wage / sources.parameter("paid_hours_a_month").value
     return cea.programme_flows(
-        cost, float(paid_in), price_year=costs.price_year, person_hours=hours, hourly_wage=wage / HOURS_A_MONTH
+        cost, float(paid_in), price_year=costs.price_year, person_hours=hours, hourly_wage=hourly
     )
 
 
@@ -121,37 +129,18 @@ def decision_section(case: Case, money: Money) -> Section:
     return section("economics", exhibits, economics=plain, values={"npv": money.fund.npv, "bcr": money.fund.bcr})
 
 
+def money_cells(found: dict[str, Any]) -> list[Any]:
+    """A plain decision as the cells of `MONEY_COLUMNS`."""
+    low, high = found["npv_low"], found["npv_high"]
+    span = None if low is None else message("money.interval", low={"yuan": low}, high={"yuan": high})
+    head = [found["programme_cost"], found["averted_cost"], found["npv"], span, found["bcr"]]
+    return [*head, icer_words(found), found["confidence"]]
+
+
 def decision_table(case: Case, money: Money) -> Exhibit:
     """One row per perspective."""
-    columns = (
-        column("perspective", "message"),
-        column("programme_cost", "money"),
-        column("averted_cost", "money"),
-        column("npv", "money"),
-        column("npv_interval", "message"),
-        column("bcr", "number", 2),
-        column("cost_per_injury", "message"),
-        column("confidence", "percent", 0),
-    )
-    rows = []
-    for name, d in money.decisions.items():
-        bounds = (
-            None
-            if d.npv_low is None or d.npv_high is None
-            else message("money.interval", low={"yuan": d.npv_low}, high={"yuan": d.npv_high})
-        )
-        rows.append(
-            [
-                message(f"perspective.{name}"),
-                d.programme_cost,
-                d.averted_cost,
-                d.npv,
-                bounds,
-                d.bcr,
-                icer_words(to_plain(d)),
-                d.confidence,
-            ]
-        )
+    columns = (column("perspective", "message"), *MONEY_COLUMNS)
+    rows = [[message(f"perspective.{name}"), *money_cells(to_plain(d))] for name, d in money.decisions.items()]
     notes = [
         message("note.money_reading"),
         message("note.averted_draws"),

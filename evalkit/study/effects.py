@@ -70,9 +70,9 @@ def level_row(label: str, effect: Effect, **values: Any) -> list[Any]:
     return head + tail
 
 
-def estimates_table(
-    case: Case, name: str, rows: Sequence[Sequence[Any]], *, notes: Sequence[Message] = (), n: int | None = None
-) -> Exhibit:
+def estimates_table(case: Case, name: str, rows: Sequence[Sequence[Any]], n: int) -> Exhibit:
+    """The estimates of one effect side by side, with how to read them; n units."""
+    notes = [message("note.ratio_reading"), message("note.two_estimands")]
     return table(case, name, ESTIMATE_COLUMNS, rows, notes=notes, source="model", n=n)
 
 

@@ -15,6 +15,7 @@ from .case import Case
 from .verdict import diagnostics, evidence_level
 
 PRIMARY = "avertable"
+MINOR = "avertable.ungraded"
 CONTROL_OUTCOME = "commute"
 
 
@@ -57,7 +58,7 @@ def evaluate(case: Case) -> Evaluation:
         alternatives.get("ungraded"),
         alternatives.get("graded"),
         alternatives.get(CONTROL_OUTCOME),
-        pre_periods(panel, design),
+        (pre_periods(panel, design), int(case.plan.settings["min_pre_periods"])),
     )
     return Evaluation(
         row=row,
@@ -181,9 +182,9 @@ def with_outcome(panel: Panel, name: str, *parts: str) -> Panel:
 
 def alternative_effects(panel: Panel, design: Design) -> dict[str, Effect]:
     """Other outcomes and estimators beside the headline, by name; those that cannot be estimated are left out."""
-    graded = [n for n in panel.outcomes if n.startswith(PRIMARY + ".") and not n.endswith(".ungraded")]
+    graded = [n for n in panel.outcomes if n.startswith(PRIMARY + ".") and n != MINOR]
     views = {
-        "ungraded": (panel, f"{PRIMARY}.ungraded"),
+        "ungraded": (panel, MINOR),
         "graded": (with_outcome(panel, "graded", *graded), "graded"),
         CONTROL_OUTCOME: (panel, CONTROL_OUTCOME),
         "no_selection_window": (panel, PRIMARY),

@@ -7,7 +7,7 @@ from typing import Any
 from ..core import Exhibit, Section
 from .build import column, figure, message, prose, section, table
 from .case import Case
-from .economics import icer_words
+from .economics import MONEY_COLUMNS, money_cells
 
 
 def project_values(results: dict[str, Any], key: str) -> Any:
@@ -94,47 +94,11 @@ def economics(case: Case) -> Section:
     """What the evaluated projects of this place cost and saved the fund."""
     if not case.projects:
         return section("economics", [prose(case, "economics_none", [message("effects.none")])])
-    columns = (
-        column("project_id"),
-        column("title"),
-        column("actual_cost", "money"),
-        column("averted_cost", "money"),
-        column("npv", "money"),
-        column("npv_interval", "message"),
-        column("bcr", "number", 2),
-        column("cost_per_injury", "message"),
-        column("confidence", "percent", 0),
-    )
-    rows = [economics_row(code, results) for code, results in case.projects.items()]
-    return section(
-        "economics",
-        [
-            table(
-                case,
-                "economics_projects",
-                columns,
-                rows,
-                source="economics",
-                n=len(rows),
-                notes=[message("note.money_reading"), message("note.confidence")],
-            )
-        ],
-    )
-
-
-def economics_row(code: str, results: dict[str, Any]) -> list[Any]:
-    """One project's decision summary as a table row."""
-    found = results["economics"]["decision"]
-    low, high = found["npv_low"], found["npv_high"]
-    npv = None if low is None else message("money.interval", low={"yuan": low}, high={"yuan": high})
-    return [
-        code,
-        project_values(results, "title"),
-        found["programme_cost"],
-        found["averted_cost"],
-        found["npv"],
-        npv,
-        found["bcr"],
-        icer_words(found),
-        found["confidence"],
+    columns = (column("project_id"), column("title"), *MONEY_COLUMNS)
+    rows = [
+        [code, project_values(r, "title"), *money_cells(r["economics"]["decision"])]
+        for code, r in case.projects.items()
     ]
+    notes = [message("note.money_reading"), message("note.confidence")]
+    shown = table(case, "economics_projects", columns, rows, source="economics", n=len(rows), notes=notes)
+    return section("economics", [shown])

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from .. import data, did
-from ..core import Design, Effect, EffectPath, Panel, Section, to_plain
+from ..core import Design, Effect, EffectPath, Gate, Panel, Section, to_plain
 from ..did.twfe import LOG_RATE
 from .build import figure, message, prose, section, table
 from .case import Case
 from .effects import (
     ESTIMATE_COLUMNS,
     LEVEL_COLUMNS,
+    estimates_table,
     event_study_figure,
     inference_card,
     level_row,
@@ -28,8 +29,9 @@ from .effects import (
     ratio_interval,
     ratio_row,
 )
+from .evaluation import CONTROL_OUTCOME, MINOR, PRIMARY, pre_periods, with_outcome
 from .project import averted_table, paths_figure
-from .verdict import evidence_level, verdict, verdict_message
+from .verdict import diagnostics, evidence_level, verdict, verdict_message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +47,7 @@ class Programme:
     events: EffectPath
     differences: EffectPath | None
     level: str
+    gates: tuple[Gate, ...]
 
     @property
     def effect(self) -> Effect:
@@ -75,7 +78,23 @@ def evaluate(case: Case) -> Programme:
         events=did.event_study(logs, design),
         differences=did.first_difference(logs, design) if spec.get("first_difference") else None,
         level=evidence_level(panel, headline.effects()[0]),
+        gates=warnings(case, panel, design, headline.effects()[0]),
     )
+
+
+def warnings(case: Case, panel: Panel, design: Design, headline: Effect) -> tuple[Gate, ...]:
+    """Diagnostics on the headline scale, for panels that carry severities and a negative control."""
+    if CONTROL_OUTCOME not in panel.outcomes:
+        return ()
+
+    def effect(name: str, *parts: str) -> Effect:
+        return did.twfe(did.log_rate(with_outcome(panel, name, *parts)), design).effects()[0]
+
+    graded = [n for n in panel.outcomes if n.startswith(PRIMARY + ".") and n != MINOR]
+    return diagnostics(
+        headline, effect(MINOR, MINOR), effect("graded", *graded), effect(CONTROL_OUTCOME, CONTROL_OUTCOME),
+        (pre_periods(panel, design), int(case.plan.settings["min_pre_periods"])),
+    )  # fmt: skip
 
 
 def log_scale(panel: Panel) -> Panel:
@@ -105,18 +124,10 @@ def programme(case: Case) -> Section:
                     first=str(ev.panel.times[0]),
                     last=str(ev.panel.times[-1]),
                 ),
-                verdict_message(ev.effect, ev.level, ()),
+                verdict_message(ev.effect, ev.level, ev.gates),
             ],
         ),
-        table(
-            case,
-            "programme_estimates",
-            ESTIMATE_COLUMNS,
-            rows,
-            source="model",
-            n=ev.panel.n_units,
-            notes=[message("note.ratio_reading"), message("note.two_estimands")],
-        ),
+        estimates_table(case, "programme_estimates", rows, ev.panel.n_units),
         differences_table(case, ev),
         mean_paths(case, ev) if ev.panel.exposure is None else rate_paths(case, ev),
         event_study_figure(case, "programme_events", ev.events, ev.panel),
@@ -137,7 +148,9 @@ def programme(case: Case) -> Section:
     effects["weighted"] = to_plain(ev.weighted)
     if ev.differences is not None:
         effects["first_difference"] = to_plain(ev.differences)
-    return section("programme", exhibits, values=to_plain(values), effects=effects, sources=ev.headline.sources)
+    return section(
+        "programme", exhibits, gates=ev.gates, values=to_plain(values), effects=effects, sources=ev.headline.sources
+    )
 
 
 def differences_table(case: Case, ev: Programme) -> Any:

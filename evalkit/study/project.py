@@ -13,8 +13,18 @@ from . import economics as money
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .disclosure import counts_hidden, masked, threshold
-from .effects import ESTIMATE_COLUMNS, event_study_figure, inference_card, interval, ratio, ratio_interval, ratio_row
+from .effects import (
+    ESTIMATE_COLUMNS,
+    estimates_table,
+    event_study_figure,
+    inference_card,
+    interval,
+    ratio,
+    ratio_interval,
+    ratio_row,
+)
 from .evaluation import PRIMARY, Evaluation, coarser, evaluate
+from .quality import gates_table
 from .verdict import verdict, verdict_message
 
 
@@ -151,15 +161,7 @@ def effect(case: Case) -> Section:
     if "log_rate" in ev.alternatives:
         head.append(ratio_row("estimator.log_rate_batch", ev.alternatives["log_rate"]))
     exhibits = [
-        table(
-            case,
-            "effect_estimates",
-            ESTIMATE_COLUMNS,
-            head,
-            source="model",
-            n=ev.panel.n_units,
-            notes=[message("note.ratio_reading"), message("note.two_estimands")],
-        ),
+        estimates_table(case, "effect_estimates", head, ev.panel.n_units),
         events_figure(case, ev),
         averted_table(case, ev.path, ev.averted),
         inference_card(case, "effect_inference", ev.effect),
@@ -236,6 +238,7 @@ def robustness(case: Case) -> Section:
             case, "robustness_table", ESTIMATE_COLUMNS, rows, source="model", notes=[message("note.negative_control")]
         ),
         facts(case, "robustness_loo", items, source="model"),
+        gates_table(case, ev.gates, "robustness_gates", note="note.diagnostics"),
     ]
     return section("robustness", exhibits, gates=ev.gates, values={"loo_range": span})
 

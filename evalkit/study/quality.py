@@ -21,7 +21,7 @@ def quality(case: Case) -> Section:
     return section("quality", [gates_table(case, gates)], gates=gates)
 
 
-def gates_table(case: Case, gates: tuple[Gate, ...]) -> Any:
+def gates_table(case: Case, gates: tuple[Gate, ...], name: str = "quality_gates", *, note: str = "note.gates") -> Any:
     """One row per gate: what is checked, what came out, what it rests on."""
     columns = (
         column("gate", "message"),
@@ -38,4 +38,4 @@ def gates_table(case: Case, gates: tuple[Gate, ...]) -> Any:
         ]
         for g in gates
     ]
-    return table(case, "quality_gates", columns, rows, notes=[message("note.gates")])
+    return table(case, name, columns, rows, notes=[message(note)])

@@ -31,13 +31,17 @@ def verdict(effect: Effect) -> str:
 
 
 def diagnostics(
-    effect: Effect, minor: Effect | None, graded: Effect | None, control_outcome: Effect | None, pre_periods: int
+    effect: Effect,
+    minor: Effect | None,
+    graded: Effect | None,
+    control_outcome: Effect | None,
+    pre_periods: tuple[int, int],
 ) -> tuple[Gate, ...]:
     """Named warnings that withhold a causal reading.
 
     reporting_shift       minor (ungraded) cases move against graded ones: their intervals do not overlap
     negative_control      an outcome that the programme cannot move has an interval that excludes no effect
-    pre_period_length     at least 8 usable quarters before the start
+    pre_period_length     usable periods before the start: (found, needed)
     """
     return (
         Gate(name="reporting_shift", severity="warn", passed=_overlap(minor, graded)),
@@ -46,7 +50,12 @@ def diagnostics(
             severity="warn",
             passed=None if control_outcome is None else verdict(control_outcome) in ("insufficient", "not_testable"),
         ),
-        Gate(name="pre_period_length", severity="warn", passed=pre_periods >= 8, detail={"periods": pre_periods}),
+        Gate(
+            name="pre_period_length",
+            severity="warn",
+            passed=pre_periods[0] >= pre_periods[1],
+            detail={"periods": pre_periods[0], "needed": pre_periods[1]},
+        ),
         Gate(name="effect_testable", severity="info", passed=verdict(effect) != "not_testable"),
     )
 
