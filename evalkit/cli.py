@@ -1,6 +1,7 @@
 """The command line: parse, call, print. Help texts are message keys, translated before anything is shown.
 
-Exit codes: 0 all well; 1 our failure; 2 a mistake in files, settings or the question; 3 a stop gate.
+Exit codes: 0 all well; 1 our failure; 2 a mistake in files, settings or the question; 3 a stop gate;
+130 interrupted from the keyboard.
 Only typer and rich are imported here; every command imports what it needs.
 """
 
@@ -18,6 +19,7 @@ import typer
 from .text import DEFAULT, LANGUAGES, number, t
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="cli.help", pretty_exceptions_enable=False)
+INTERRUPTED = 130
 Folder = Annotated[Path, typer.Argument(help="cli.run.workspace")]
 Languages = Annotated[str, typer.Option(help="cli.run.languages", metavar="LANG,LANG")]
 
@@ -52,6 +54,9 @@ def run(
     places: Annotated[str, typer.Option(help="cli.run.places", metavar="CODE,CODE")] = "",
     languages: Languages = "",
     deadline: Annotated[float, typer.Option(help="cli.run.deadline", min=1)] = 1800.0,
+    memory: Annotated[int | None, typer.Option(help="cli.run.memory", min=0, metavar="MB")] = None,
+    force: Annotated[bool, typer.Option("--force", help="cli.run.force")] = False,
+    refresh_peers: Annotated[bool, typer.Option("--refresh-peers", help="cli.run.refresh_peers")] = False,
 ) -> None:
     from rich.console import Console
 
@@ -59,16 +64,23 @@ def run(
     from .pipeline.workspace import load_workspace
 
     opened = load_workspace(workspace)
-    report = assess(
-        opened,
-        out or Path("reports") / opened.name,
-        places=_listed(places),
-        jobs=jobs,
-        languages=_languages(languages),
-        lang=language(),
-        deadline=deadline,
-        console=Console(),
-    )
+    try:
+        report = assess(
+            opened,
+            out or Path("reports") / opened.name,
+            places=_listed(places),
+            jobs=jobs,
+            languages=_languages(languages),
+            lang=language(),
+            deadline=deadline,
+            memory=memory,
+            force=force,
+            refresh_peers=refresh_peers,
+            console=Console(),
+        )
+    except KeyboardInterrupt:
+        typer.echo(t("cli.problems.interrupted", language()), err=True)
+        raise typer.Exit(INTERRUPTED) from None
     _print_report(report)
     raise typer.Exit(report.exit_code)
 
@@ -140,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(3)
     except KeyboardInterrupt:
         typer.echo(t("cli.problems.interrupted", lang), err=True)
-        sys.exit(1)
+        sys.exit(INTERRUPTED)
 
 
 def language() -> str:
@@ -217,15 +229,24 @@ def _keys() -> set[str]:
 def _print_report(report: Any) -> None:
     from .pipeline.outcome import task_row
     from .pipeline.pages import index_file, reason
+    from .pipeline.run import ALIKE
     from .text import local
 
     lang = language()
     count = {s: sum(o.status == s for o in report.outcomes) for s in ("ok", "stopped", "failed")}
+    if report.halted:
+        first = next(o for o in report.outcomes if o.status == "failed")
+        typer.echo(t("cli.run.halted", lang, first=ALIKE, reason=reason(task_row(first), lang)), err=True)
+        return
     for outcome in report.outcomes:
         if outcome.status != "ok":
             name = local(outcome.task.title, lang)
             typer.echo(t("cli.run.failed", lang, name=name, reason=reason(task_row(outcome), lang)))
     typer.echo(t("cli.run.done", lang, **count, seconds=number(report.seconds, lang, 1)))
+    if kept := sum(o.kept for o in report.outcomes):
+        typer.echo(t("cli.run.kept", lang, kept=kept))
+    if report.peers_behind:
+        typer.echo(t("cli.run.peers_behind", lang, edition=report.peers_edition))
     page = report.folder / index_file(lang)
     typer.echo(t("cli.run.index", lang, path=page if page.exists() else report.folder / "index.html"))
 

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .kernel import Watch, deadline, environment, kernel_manager, pid_of
+from .disk import fault_of
+from .kernel import Watch, deadline, environment, kernel_manager, memory_limit, pid_of
 from .light import nbformat, papermill
 from .parameters import check_parameters, read_notebook
 
 NOTEBOOK, LOG, PROBLEM = "notebook.ipynb", "log.txt", "problem.json"
 INFRASTRUCTURE = ("kernel_died", "start_failed")
+DISK = ("out_full", "out_closed")
+_DISK_ERRORS = {"[Errno 28]": "out_full", "[Errno 122]": "out_full", "[Errno 30]": "out_closed"}
 HEADING = re.compile(r"evalkit:heading\s+([A-Za-z0-9_.-]+)")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -30,6 +33,7 @@ class Job:
 
     folder      existing folder for the executed notebook, its log and results.json
     deadline    seconds from the first attempt to start until the process group is killed
+    memory      MiB that the kernel and its children may hold together; 0 = no limit
     on_start    called with the pid;  on_cell(n, m): cell n of m code cells begins (n from 1)
     """
 
@@ -37,6 +41,7 @@ class Job:
     parameters: dict[str, Any]
     folder: Path
     deadline: float = 1800.0
+    memory: int = 0
     start_timeout: float = 120.0
     on_start: Callable[[int | None], None] = lambda pid: None
     on_cell: Callable[[int, int], None] = lambda n, m: None
@@ -46,7 +51,8 @@ class Failed(Exception):
     """A notebook that did not run to its end.
 
     kind   "cell_error", "user_error", "gate_stopped" (deterministic), "kernel_died", "start_failed"
-           (infrastructure, worth one more attempt), "deadline", "interrupted"
+           (infrastructure, worth one more attempt), "deadline", "memory", "interrupted", "halted",
+           "out_full", "out_closed" (the disk)
     cell   number of the code cell (from 1), heading: message key of the section it stands in
     """
 
@@ -64,7 +70,11 @@ def execute(job: Job, watch: Watch | None = None) -> None:
     notebook = read_notebook(job.notebook)
     check_parameters(notebook, job.parameters, job.notebook.name)
     watch = watch or Watch()
-    with (job.folder / LOG).open("a", encoding="utf-8") as log, deadline(watch, job.deadline):
+    with (
+        (job.folder / LOG).open("a", encoding="utf-8") as log,
+        deadline(watch, job.deadline),
+        memory_limit(watch, job.memory),
+    ):
         say = _logger(log)
         say(f"start {job.notebook.name} {job.parameters}")
         progress = _Progress(job, say)
@@ -174,9 +184,11 @@ def _failure(error: Exception, watch: Watch, progress: _Progress) -> Failed:
     if name == "PapermillExecutionError":
         raised = {"UserError": "user_error", "UserErrors": "user_error", "GateStopped": "gate_stopped"}
         kind = raised.get(str(error.ename), "cell_error")  # type: ignore[attr-defined]
+        if error.ename == "OSError":  # type: ignore[attr-defined]
+            kind = next((k for n, k in _DISK_ERRORS.items() if n in str(error.evalue)), kind)  # type: ignore[attr-defined]
         detail = _ANSI.sub("", f"{error.ename}: {error.evalue}")[:2000]  # type: ignore[attr-defined]
         return Failed(kind, **where, detail=detail)
-    kind = "start_failed" if progress.cell is None else "kernel_died"
+    kind = fault_of(error) or ("start_failed" if progress.cell is None else "kernel_died")
     return Failed(kind, **where, detail=f"{name}: {error}"[:2000])
 
 

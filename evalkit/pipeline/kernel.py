@@ -96,6 +96,49 @@ def deadline(watch: Watch, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
+@contextmanager
+def memory_limit(watch: Watch, mebibytes: int) -> Iterator[None]:
+    """Kill the kernel's process group when it and its children together hold more than this; 0 = no limit.
+
+    Resident memory is looked at five times a second, so that a notebook is stopped before the machine is.
+    """
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.2):
+            if watch.pid is not None and resident(watch.pid) > mebibytes << 20:
+                watch.kill("memory")
+                return
+
+    thread = threading.Thread(target=look, daemon=True)
+    if mebibytes:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def resident(pid: int) -> int:
+    """Resident bytes of a process and its descendants; 0 where it is gone."""
+    import psutil
+
+    try:
+        top = psutil.Process(pid)
+        return sum(_resident(p) for p in (top, *top.children(recursive=True)))
+    except psutil.Error:
+        return 0
+
+
+def _resident(process: Any) -> int:
+    import psutil
+
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
 def environment(profile: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Environment of a kernel: this package first on the path, one thread each, no personal start-up files."""
     package_home = str(Path(__file__).resolve().parents[2])

@@ -1,7 +1,8 @@
 """The ledger of a run: one JSON line per fact, appended by the supervisor alone, never by a notebook.
 
-Events of a task, in order: planned (key) · started (attempt, pid, engine) · [retry] · finished | failed | stopped ·
-verified (digest of results.json). A task counts as done only with `verified`.
+Events of a task, in order: planned · then kept (key), or started (attempt, pid, engine, key) · [retry] ·
+finished | failed | stopped · verified (key, digests of results.json and notebook) · published (key, digests of the
+reports). A task counts as done only with `verified`. Events of a run: interrupted, halted, indexed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Ledger:
         with self.lock:
             handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                os.write(handle, (line + "\n").encode("utf-8"))
+                start = b"" if _ends_well(self.path) else b"\n"
+                _write_all(handle, start + (line + "\n").encode("utf-8"))
                 os.fsync(handle)
             finally:
                 os.close(handle)
@@ -49,6 +51,20 @@ def read_ledger(folder: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
         except ValueError:
             continue
+
+
+def _ends_well(path: Path) -> bool:
+    """Whether the file ends with a whole line; one that was cut short must not swallow the next."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
 
 
 def now() -> str:

@@ -6,14 +6,17 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from .. import __version__
+from ..core import to_plain
+from .disk import move_into_place
+from .keys import folder_digest, package_digest, row_digests, settings_facts
 from .results import digest, digest_of, write_json
 from .workspace import Workspace, hashing_key
 
@@ -22,7 +25,11 @@ MARK = "digest.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prepared:
-    """Canonical tables and peers of one edition, in memory and on disk."""
+    """Canonical tables and peers of one edition, in memory and on disk.
+
+    rows          digests of the canonical rows by place and table (`keys.row_digests`)
+    peers_behind  True where the rows have changed since the peers were frozen
+    """
 
     canonical: Any
     peers: dict[str, pd.DataFrame]
@@ -30,15 +37,25 @@ class Prepared:
     peers_folder: Path
     canonical_digest: str
     peers_edition: str
+    rows: dict[str, dict[str, str]] = field(default_factory=dict)
+    peers_behind: bool = False
 
 
-def prepare(workspace: Workspace, work: Path, progress: Callable[[int, int, str], None] | None = None) -> Prepared:
-    """Read the office files (or reuse the tables of the same files) and the peers of this edition, below `work`.
+def prepare(
+    workspace: Workspace,
+    work: Path,
+    progress: Callable[[int, int, str], None] | None = None,
+    *,
+    refresh_peers: bool = False,
+) -> Prepared:
+    """Read the office files (or reuse the tables of the same files) and the peers of the frozen edition, below `work`.
+
+    refresh_peers  make the peers anew from the present tables
 
     Raises UserErrors with every problem of the files. `progress(done, total, name)` is called file by file.
     """
-    canonical, canonical_digest = canonical_tables(workspace, work / "canonical", progress)
-    peers, edition = peer_tables(workspace, canonical, canonical_digest, work / "peers")
+    canonical, canonical_digest, rows = canonical_tables(workspace, work / "canonical", progress)
+    peers, edition, behind = peer_tables(workspace, canonical, rows, work / "peers", refresh=refresh_peers)
     return Prepared(
         canonical=canonical,
         peers=peers,
@@ -46,21 +63,26 @@ def prepare(workspace: Workspace, work: Path, progress: Callable[[int, int, str]
         peers_folder=work / "peers",
         canonical_digest=canonical_digest,
         peers_edition=edition,
+        rows=rows,
+        peers_behind=behind,
     )
 
 
 def canonical_tables(
     workspace: Workspace, folder: Path, progress: Callable[[int, int, str], None] | None = None
-) -> tuple[Any, str]:
-    """The canonical tables and the digest of all they depend on; read again only when that digest has changed."""
+) -> tuple[Any, str, dict[str, dict[str, str]]]:
+    """The canonical tables, the digest of all they depend on, and the digests of their rows by place and table.
+
+    The files are read again only when the first digest has changed.
+    """
     from .. import data
 
     wanted = _inputs_digest(workspace)
-    if _marked(folder) == wanted:
-        return data.read_canonical(folder), wanted
-    canonical = ingest(workspace, progress)
-    _replace(folder, lambda fresh: data.write_canonical(canonical, fresh), {"digest": wanted})
-    return data.read_canonical(folder), wanted
+    if (mark := _marked(folder)).get("digest") != wanted:
+        canonical = ingest(workspace, progress)
+        mark = {"digest": wanted, "rows": row_digests(canonical.tables)}
+        _replace(folder, lambda fresh: data.write_canonical(canonical, fresh), mark)
+    return data.read_canonical(folder), wanted, mark["rows"]
 
 
 def ingest(workspace: Workspace, progress: Callable[[int, int, str], None] | None = None) -> Any:
@@ -80,15 +102,22 @@ def ingest(workspace: Workspace, progress: Callable[[int, int, str], None] | Non
 
 
 def peer_tables(
-    workspace: Workspace, canonical: Any, canonical_digest: str, folder: Path
-) -> tuple[dict[str, pd.DataFrame], str]:
-    """Province-wide reference tables and their edition (first 12 digits of a digest of their content)."""
-    wanted = digest([canonical_digest, workspace.period])
-    if _marked(folder) != wanted:
+    workspace: Workspace, canonical: Any, rows: dict[str, Any], folder: Path, *, refresh: bool = False
+) -> tuple[dict[str, pd.DataFrame], str, bool]:
+    """Province-wide reference tables, their edition (first 12 digits of a digest of their content), and whether the
+    rows have changed since.
+
+    They are frozen when first made: a changed file of one city must not change the report of every other. They are
+    made anew with `refresh`, with other settings or code, and for a place they have not seen.
+    """
+    wanted = digest([settings_facts(workspace), package_digest()])
+    mark = _marked(folder)
+    if refresh or mark.get("digest") != wanted or not set(rows) <= set(mark.get("places", ())):
         made = compute_peers(workspace, canonical)
-        _replace(folder, lambda fresh: _write_frames(made, fresh), {"digest": wanted})
+        mark = {"digest": wanted, "places": sorted(rows), "rows": digest(rows)}
+        _replace(folder, lambda fresh: _write_frames(made, fresh), mark)
     peers = read_peers(folder)
-    return peers, _edition(peers)
+    return peers, _edition(peers), mark["rows"] != digest(rows)
 
 
 def compute_peers(workspace: Workspace, canonical: Any) -> dict[str, pd.DataFrame]:
@@ -103,36 +132,18 @@ def read_peers(folder: Path) -> dict[str, pd.DataFrame]:
     return {p.stem: pd.read_parquet(p) for p in sorted(folder.glob("*.parquet"))}
 
 
-def inputs_by_place(canonical: Any) -> dict[str, list[tuple[str, str]]]:
-    """(path, sha256) of the files behind each place; files of tables without a place stand under ""."""
-    sha = {i.path: i.sha256 for i in canonical.inputs}
-    used: dict[str, set[str]] = {"": set()}
-    for table in canonical.tables.values():
-        if "source_file" not in table:
-            continue
-        if "place" not in table:
-            used[""] |= set(table["source_file"].dropna().unique())
-            continue
-        for row in table[["place", "source_file"]].drop_duplicates().itertuples(index=False):
-            used.setdefault(str(row.place), set()).add(row.source_file)
-    return {place: sorted((f, sha.get(f, "")) for f in files) for place, files in used.items()}
-
-
 def _inputs_digest(workspace: Workspace) -> str:
     package = Path(__file__).resolve().parents[1]
     files = {p for spec in workspace.files for p in workspace.root.glob(spec.path) if p.is_file()}
+    named = {name: getattr(workspace, name) for name in ("name", "as_of", "synthetic", "origin")}
     parts = {
         "evalkit": __version__,
-        "settings": workspace.digest,
-        "plan": _folder_digest(Path(workspace.plan.folder).glob("*")),
-        "reader": _folder_digest(p for p in (package / "data").glob("*") if p.suffix in (".py", ".toml")),
+        "settings": {**named, "files": [to_plain(spec) for spec in workspace.files]},
+        "plan": folder_digest(Path(workspace.plan.folder)),
+        "reader": [folder_digest(package / "data"), folder_digest(package / "core")],
         "files": {p.relative_to(workspace.root).as_posix(): digest_of(p) for p in files},
     }
     return digest(parts)
-
-
-def _folder_digest(paths: Iterable[Path]) -> str:
-    return digest({p.name: digest_of(p) for p in paths if p.is_file()})
 
 
 def _edition(peers: dict[str, pd.DataFrame]) -> str:
@@ -143,11 +154,11 @@ def _edition(peers: dict[str, pd.DataFrame]) -> str:
     return digest({name: content(frame) for name, frame in peers.items()})[:12]
 
 
-def _marked(folder: Path) -> str:
+def _marked(folder: Path) -> dict[str, Any]:
     try:
-        return str(json.loads((folder / MARK).read_text("utf-8"))["digest"])
-    except (OSError, ValueError, KeyError):
-        return ""
+        return dict(json.loads((folder / MARK).read_text("utf-8")))
+    except (OSError, ValueError):
+        return {}
 
 
 def _write_frames(frames: dict[str, pd.DataFrame], folder: Path) -> None:
@@ -155,7 +166,7 @@ def _write_frames(frames: dict[str, pd.DataFrame], folder: Path) -> None:
         frame.to_parquet(folder / f"{name}.parquet", index=False)
 
 
-def _replace(folder: Path, write: Callable[[Path], Any], mark: dict[str, str]) -> None:
+def _replace(folder: Path, write: Callable[[Path], Any], mark: dict[str, Any]) -> None:
     """Fill a fresh folder, mark it, and only then let it take the place of the old one."""
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -163,14 +174,3 @@ def _replace(folder: Path, write: Callable[[Path], Any], mark: dict[str, str]) -
     write(fresh)
     write_json(fresh / MARK, mark)
     move_into_place(fresh, folder)
-
-
-def move_into_place(fresh: Path, folder: Path) -> None:
-    """Let a finished folder appear under its final name by rename; what stood there before is removed."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(fresh, folder)
-    shutil.rmtree(old, ignore_errors=True)

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..core import UserError
+from .disk import move_into_place, remove
 from .light import nbformat
-from .prepare import move_into_place
 from .report import exhibit_of, report_context, sanitised
 from .results import NAME as RESULTS
 from .results import read_results, write_text
@@ -99,13 +99,21 @@ class EvalkitHTMLExporter(TemplateExporter):
         return ""
 
 
-def publish(folder: Path, languages: Sequence[str] = ()) -> tuple[Path, ...]:
-    """Write every report of a run and its index pages, in one process and without a kernel.
+def publish(
+    folder: Path,
+    languages: Sequence[str] = (),
+    *,
+    only: Collection[str] | None = None,
+    done: Callable[[str, list[Path]], None] = lambda name, paths: None,
+) -> tuple[Path, ...]:
+    """Write the reports of a run and its index pages, in one process and without a kernel.
 
     folder     a run (it holds run.json);  languages: default those of the run
+    only       names of the tasks ("kind/id") to write, None = all;  done(name, paths): called after each task
 
-    Returns the paths of the reports. Raises UserError where `folder` is no run, ValueError where a page does
-    not show exactly the exhibits of results.json.
+    Every folder of reports appears complete, then the index pages, and only then withheld reports vanish. Returns
+    the paths of the reports. Raises UserError where `folder` is no run, ValueError where a page does not show
+    exactly the exhibits of results.json.
     """
     from .site import write_site
 
@@ -117,14 +125,20 @@ def publish(folder: Path, languages: Sequence[str] = ()) -> tuple[Path, ...]:
     annexes = {lang: EvalkitHTMLExporter(language=lang, edition="internal") for lang in languages}
     written: list[Path] = []
     for task in run["tasks"]:
-        target = folder / FOLDERS[task["kind"]] / task["id"]
-        if task["status"] != "ok":
-            shutil.rmtree(target, ignore_errors=True)
+        name = f"{task['kind']}/{task['id']}"
+        if task["status"] != "ok" or (only is not None and name not in only):
             continue
         source = folder / "internal" / FOLDERS[task["kind"]] / task["id"]
-        written += _reports(source, target, exporters)
-        _annexes(source, annexes)
-    write_site(folder, run, languages)
+        inner = _annexes(source, annexes)
+        reports = _reports(source, folder / FOLDERS[task["kind"]] / task["id"], exporters)
+        done(name, [*reports, *inner])
+        written += reports
+    pages = write_site(folder, run, languages)
+    for page in {*folder.glob("index*.html")} - {*pages}:
+        page.unlink()
+    for task in run["tasks"]:
+        if task["status"] != "ok":
+            remove(folder / FOLDERS[task["kind"]] / task["id"])
     return tuple(written)
 
 
@@ -149,12 +163,11 @@ def _reports(source: Path, target: Path, exporters: Mapping[str, EvalkitHTMLExpo
     return [target / f"report.{lang}.html" for lang in exporters]
 
 
-def _annexes(source: Path, exporters: Mapping[str, EvalkitHTMLExporter]) -> None:
+def _annexes(source: Path, exporters: Mapping[str, EvalkitHTMLExporter]) -> list[Path]:
     """The complete edition, internal exhibits included, stays under internal/."""
     if all(e["release"] == "public" for e in read_results(source)["exhibits"].values()):
-        return
-    for lang, exporter in exporters.items():
-        write_text(source / f"annex.{lang}.html", render_report(source, exporter))
+        return []
+    return [write_text(source / f"annex.{x}.html", render_report(source, e)) for x, e in exporters.items()]
 
 
 def _check_complete(results: Mapping[str, Any], notebook: Any, rendered: Sequence[str], edition: str) -> None:

@@ -102,8 +102,12 @@ def write_text(path: Path, text: str) -> Path:
     """Write a UTF-8 file by rename."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, "utf-8", newline="\n")
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(text, "utf-8", newline="\n")
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     return path
 
 

@@ -48,6 +48,12 @@ class PrivacyTable(_Table):
     internal_threshold: int = Field(default=5, ge=1)
 
 
+class RunTable(_Table):
+    """[run]: limits of the computing processes; results do not depend on them."""
+
+    memory: int = Field(default=4096, ge=0)
+
+
 class FileTable(_Table):
     """[[files]]: a canonical table and where its office files lie."""
 
@@ -63,6 +69,7 @@ class Settings(_Table):
 
     workspace: WorkspaceTable
     privacy: PrivacyTable = PrivacyTable()
+    run: RunTable = RunTable()
     files: list[FileTable] = Field(min_length=1)
 
 
@@ -143,7 +150,12 @@ def _problem(error: ErrorDetails, text: str) -> Problem:
 
 
 def _known(path: list[str]) -> list[str]:
-    models: dict[str, type[BaseModel]] = {"workspace": WorkspaceTable, "privacy": PrivacyTable, "files": FileTable}
+    models: dict[str, type[BaseModel]] = {
+        "workspace": WorkspaceTable,
+        "privacy": PrivacyTable,
+        "run": RunTable,
+        "files": FileTable,
+    }
     return sorted((models[path[0]] if path and path[0] in models else Settings).model_fields)
 
 

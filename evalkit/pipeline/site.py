@@ -52,7 +52,7 @@ def _context(
         "period": t("page.year", lang, year=w["period"]),
         "as_of": as_of(w["as_of"], lang),
         "version": run["evalkit"],
-        "edition": run["peers_edition"],
+        "edition": _edition(run, lang),
         "seconds": t("run.seconds", lang, seconds=number(run["seconds"], lang, 1)),
     }
     others = [{"lang": x, "file": index_file(x), "name": t("common.language_name", x)} for x in languages if x != lang]
@@ -69,6 +69,11 @@ def _context(
         "tables": [table for kind in reversed(KINDS) if (table := _table(run, results, kind, lang, languages))],
         "gates": [gate_words(g, lang) for g in concerns],
     }
+
+
+def _edition(run: Mapping[str, Any], lang: str) -> str:
+    edition = str(run["peers_edition"])
+    return t("page.peers_behind", lang, edition=edition) if run.get("peers_behind") else edition
 
 
 def _table(

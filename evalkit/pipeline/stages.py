@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.metadata import distributions
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import evalkit
 
 from ..core import UserError
-from .parameters import read_notebook
-from .prepare import Prepared, inputs_by_place
-from .results import digest
+from .keys import base_key, notebook_facts, rows_read, shared_facts
+from .prepare import Prepared
 from .workspace import Workspace, select_places
 
 KINDS = ("project", "city", "province")
@@ -34,7 +31,8 @@ class Task:
     """One notebook for one project, city or province.
 
     id      safe as a folder name and as a parameter;  project: the real project number
-    needs   names of the tasks whose results it reads;  key: changes when anything it depends on changes
+    needs   names of the tasks whose results it reads
+    key     changes when anything it depends on changes (`keys`); the results of its needs enter when they are known
     """
 
     kind: str
@@ -64,13 +62,14 @@ def plan_tasks(
     chosen = select_places(workspace, tuple(p for p in places if p != plan.province))
     chosen = () if places and set(places) == {plan.province} else chosen
     kinds = {kind for kind in KINDS if workspace.sections.get(kind)}
-    files = inputs_by_place(prepared.canonical)
     projects = _projects(workspace, prepared, chosen, folder) if "project" in kinds else []
     cities = [_city(workspace, place, projects, folder) for place in chosen] if "city" in kinds else []
     tasks = [*projects, *cities]
     if "province" in kinds and (not places or plan.province in places):
         tasks.append(_province(workspace, tasks, folder))
-    return tuple(_keyed(t, workspace, prepared, files) for t in tasks)
+    shared = shared_facts(workspace, prepared.canonical.gates, prepared.peers_edition)
+    facts = {path: notebook_facts(path) for path in {t.notebook for t in tasks}}
+    return tuple(_keyed(t, facts[t.notebook], prepared, shared) for t in tasks)
 
 
 def notebooks_folder() -> Path:
@@ -147,39 +146,7 @@ def _province(workspace: Workspace, others: Sequence[Task], folder: Path) -> Tas
     )
 
 
-def _keyed(task: Task, workspace: Workspace, prepared: Prepared, files: dict[str, Any]) -> Task:
-    from dataclasses import replace
-
-    inputs = files if task.kind == "province" else [files.get(task.place, []), files[""]]
-    parts = {
-        "notebook": code_digest(task.notebook),
-        "task": [task.kind, task.place, task.project, *task.needs],
-        "settings": workspace.digest,
-        "inputs": inputs,
-        "peers": prepared.peers_edition,
-        "code": package_digest(),
-        "environment": environment_digest(),
-    }
-    return replace(task, key=digest(parts))
-
-
-@lru_cache(maxsize=8)
-def code_digest(notebook: Path) -> str:
-    """Digest of the code cells of a notebook; tags, headings and outputs do not count."""
-    return digest([c.source for c in read_notebook(notebook).cells if c.cell_type == "code"])
-
-
-@lru_cache(maxsize=1)
-def package_digest() -> str:
-    """Digest of every source and data file of this package."""
-    package = Path(evalkit.__file__).resolve().parent
-    total = hashlib.sha256()
-    for path in sorted(p for p in package.rglob("*") if p.suffix in (".py", ".toml", ".csv", ".json", ".j2")):
-        total.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    return total.hexdigest()
-
-
-@lru_cache(maxsize=1)
-def environment_digest() -> str:
-    """Digest of the names and versions of the installed distributions."""
-    return digest(sorted({f"{d.metadata['Name']}=={d.version}" for d in distributions()}))
+def _keyed(task: Task, notebook: dict[str, Any], prepared: Prepared, shared: dict[str, Any]) -> Task:
+    given = {"kind": task.kind, **parameters(task, "", ""), "place": task.place, "project": task.project}
+    rows = rows_read(prepared.rows, task.place, province=task.kind == "province")
+    return replace(task, key=base_key(given, notebook, rows, {**shared, "needs": task.needs}))

@@ -27,6 +27,7 @@ class Workspace:
     root       folder that holds evalkit.toml;  files: `data.FileSpec` in the order of the file
     places     codes of the places that get a report of their own;  period: the year reported on
     as_of      ISO date up to which the data are known;  digest: of the text of evalkit.toml
+    memory     MiB that a computing process and its children may hold, 0 = no limit
     """
 
     root: Path
@@ -44,6 +45,7 @@ class Workspace:
     places: tuple[str, ...]
     privacy: Privacy
     files: tuple[Any, ...]
+    memory: int = 4096
     digest: str = ""
     sections: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -149,6 +151,7 @@ def _assembled(root: Path, settings: Settings, plan: Plan, text: str) -> Workspa
             FileSpec(table=f.table, path=f.path, encoding=f.encoding, units=dict(f.units), sheet=f.sheet or None)
             for f in settings.files
         ),
+        memory=settings.run.memory,
         digest=hashlib.sha256(text.encode()).hexdigest(),
         sections={kind: tuple(keys) for kind, keys in plan.settings.get("sections", {}).items()},
     )

@@ -57,8 +57,14 @@ def test_a_run_makes_reports_results_ledger_and_index(assess_toy: Assess) -> Non
     assert "<script" not in index
     assert index.count("report.en.html") == 4
     events = [(r["event"], r.get("task")) for r in read_ledger(report.folder)]
-    assert [e for e, task in events if task == "city/c01"] == ["planned", "started", "finished", "verified"]
-    assert not list((report.folder / ".work" / "staging").glob("[!.]*"))
+    assert [e for e, task in events if task == "city/c01"] == [
+        "planned",
+        "started",
+        "finished",
+        "verified",
+        "published",
+    ]
+    assert not (report.folder / ".work" / "staging").exists()
     run = json.loads((report.folder / "run.json").read_text("utf-8"))
     assert {t["status"] for t in run["tasks"]} == {"ok"}
 
@@ -68,7 +74,7 @@ def test_results_are_the_same_bytes_twice_and_hold_no_path(assess_toy: Assess, t
     first = assess_toy(places=("c01",))
     path = first.folder / "internal/cities/c01/results.json"
     before = path.read_bytes()
-    assert assess_toy(places=("c01",)).folder == first.folder
+    assert assess_toy(places=("c01",), force=True).folder == first.folder
     assert path.read_bytes() == before
     assert str(tmp_path) not in before.decode()
     content = read_results(path)
@@ -97,7 +103,7 @@ def test_a_killed_kernel_is_tried_once_more(assess_toy: Assess) -> None:
     report = assess_toy(DIE_ONCE, places=("c01",))
     assert [o.status for o in report.outcomes] == ["ok"]
     events = [r["event"] for r in read_ledger(report.folder) if r.get("task") == "city/c01"]
-    assert events == ["planned", "started", "retry", "started", "finished", "verified"]
+    assert events == ["planned", "started", "retry", "started", "finished", "verified", "published"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
