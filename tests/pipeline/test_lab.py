@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import toy_notebook, write_notebook
+from toys import toy_notebook, write_notebook
 
 from evalkit.pipeline import lab
 from evalkit.pipeline.engine import Job, execute
