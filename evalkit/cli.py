@@ -20,6 +20,8 @@ from .text import DEFAULT, LANGUAGES, number, t
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="cli.help", pretty_exceptions_enable=False)
 INTERRUPTED = 130
+_LOCALES = {"en": ("en",), "zh-Hant": ("zh_hk", "zh_mo", "zh_tw", "zh-hk", "zh-mo", "zh-tw", "zh_hant", "zh-hant")}
+"""Languages that the locale of a system asks for, by the beginning of its name."""
 Folder = Annotated[Path, typer.Argument(help="cli.run.workspace")]
 Languages = Annotated[str, typer.Option(help="cli.run.languages", metavar="LANG,LANG")]
 
@@ -170,7 +172,7 @@ def _chosen(asked: str) -> str:
     system = next((n for n in names if n), "")
     if sys.platform == "win32" and not system:
         system = locale.getlocale()[0] or ""
-    return "en" if system.lower().startswith("en") else DEFAULT
+    return next((lang for lang, names in _LOCALES.items() if system.lower().startswith(names)), DEFAULT)
 
 
 def _without_lang(arguments: list[str]) -> tuple[list[str], str]:

@@ -102,7 +102,7 @@ def date_problems(settings: Settings, text: str = "") -> Iterator[Problem]:
             yield bad_value("workspace.as_of", settings.workspace.as_of, text)
     except ValueError:
         yield bad_value("workspace.as_of", settings.workspace.as_of, text)
-    unnamed = set(settings.workspace.title) - set(LANGUAGES) - {"zh-Hant"}
+    unnamed = set(settings.workspace.title) - set(LANGUAGES)
     if unnamed or not settings.workspace.title:
         yield bad_value("workspace.title", ", ".join(sorted(unnamed)) or "{}", text)
 

@@ -61,8 +61,8 @@ def strings(value: Any, lang: str) -> Iterable[str]:
     """Every string of plain data that `lang` may show: of a name in several languages only that language."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping) and lang in value:
-        yield str(value[lang])
+    elif text.is_names(value):
+        yield str(text.local(value, lang))
     elif isinstance(value, Mapping):
         for inner in value.values():
             yield from strings(inner, lang)

@@ -17,8 +17,8 @@ from typing import Any
 
 from ..core import Message, Problem, UserErrors
 
-LANGUAGES: tuple[str, ...] = ("zh-Hans", "en")
-"""Languages that are complete. zh-Hant joins by adding its folder here and filling every key."""
+LANGUAGES: tuple[str, ...] = ("zh-Hans", "zh-Hant", "en")
+"""Languages that are complete: a folder with every key filled. zh-Hant follows the usage of Hong Kong and Macao."""
 
 DEFAULT = "zh-Hans"
 
@@ -74,8 +74,8 @@ def _said(value: Any, lang: str) -> Any:
         return say(value, lang)
     if isinstance(value, Mapping) and "yuan" in value:
         return money(value["yuan"], lang)
-    if isinstance(value, Mapping) and lang in value:  # {"zh-Hans": ..., "en": ...}: a name in several scripts
-        return value[lang]
+    if is_names(value):
+        return local(value, lang)
     if isinstance(value, (list, tuple)):
         return t("common.list_separator", lang).join(str(_said(v, lang)) for v in value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -89,6 +89,11 @@ class _Number(float):
     def __format__(self, spec: str) -> str:
         whole = int(self) if self.is_integer() and (not spec or spec[-1] in "d,") else float(self)
         return format(whole, spec).replace("-", "−")
+
+
+def is_names(value: Any) -> bool:
+    """Whether a value is a name in several languages: {"zh-Hans": ..., "en": ...}."""
+    return isinstance(value, Mapping) and bool(value) and set(value) <= set(LANGUAGES)
 
 
 def local(names: Mapping[str, str] | str, lang: str) -> str:
@@ -119,7 +124,10 @@ def percent(fraction: float | None, lang: str, digits: int = 1) -> str:
 
 
 def money(yuan: float | None, lang: str, digits: int | None = None) -> str:
-    """An amount of yuan: in 万元 from 100,000 up for Chinese, in full for English."""
+    """An amount of yuan: in units of 10,000 from 100,000 up for Chinese, in full for English.
+
+    zh-Hans says 元 alone; zh-Hant and English name the currency, as their readers have dollars and patacas at home.
+    """
     if yuan is None or (isinstance(yuan, float) and math.isnan(yuan)):
         return t("common.missing", lang)
     if lang.startswith("zh") and abs(yuan) >= 1e5:

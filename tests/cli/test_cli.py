@@ -1,4 +1,4 @@
-"""The command line: light help in both languages, exit codes, problems as a table."""
+"""The command line: light help in every language, exit codes, problems as a table."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ def _run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("command", ["", "sample", "run", "publish", "check", "lab", "version"])
-def test_help_speaks_both_languages(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    """Every command explains itself in Chinese first and in English when asked, without a raw message key."""
+def test_help_speaks_every_language(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """Every command explains itself in Chinese first and in the other languages when asked, without a raw key."""
     words = [command] if command else []
     code, chinese = _run(capsys, *words, "--help")
     assert code == 0
     assert "选项" in chinese
     assert "cli." not in chinese
+    code, traditional = _run(capsys, *words, "--help", "--lang", "zh-Hant")
+    assert code == 0
+    assert "選項" in traditional
+    assert "选项" not in traditional
     code, english = _run(capsys, *words, "--help", "--lang", "en")
     assert code == 0
     assert "Options" in english
@@ -65,6 +69,8 @@ except SystemExit:
     [
         ("", "", "C.UTF-8", "zh-Hans"),
         ("", "", "en_GB.UTF-8", "en"),
+        ("", "", "zh_HK.UTF-8", "zh-Hant"),
+        ("", "zh-Hant", "en_HK.UTF-8", "zh-Hant"),
         ("", "en", "zh_CN.UTF-8", "en"),
         ("zh-Hans", "en", "", "zh-Hans"),
     ],

@@ -152,10 +152,10 @@ def exhibits(page: BeautifulSoup) -> dict[str, Tag]:
 
 
 def numbers(cell: Tag, wan: float = 1e4) -> list[float]:
-    """The numbers of a cell as amounts; those before 万元 are taken `wan` times."""
+    """The numbers of a cell as amounts; those before 万元 or 萬元 are taken `wan` times."""
     words = cell.get_text()
     found = []
     for match in TOKEN.finditer(words):
         value = float(match[0].replace("−", "-").replace(",", ""))
-        found.append(value * wan if words[match.end() :].startswith("万元") else value)
+        found.append(value * wan if words[match.end() :].startswith(("万元", "萬元")) else value)
     return found

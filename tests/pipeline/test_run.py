@@ -13,6 +13,7 @@ import pytest
 from evalkit.pipeline.ledger import read_ledger
 from evalkit.pipeline.results import read_results
 from evalkit.pipeline.run import RunReport
+from evalkit.text import LANGUAGES
 
 Assess = Callable[..., RunReport]
 DIE_ONCE = """import os, pathlib
@@ -28,7 +29,7 @@ def _numbers(page: str) -> list[str]:
 
 
 def test_a_run_makes_reports_results_ledger_and_index(assess_toy: Assess) -> None:
-    """One command gives a report per place and language, valid results, a ledger and two index pages."""
+    """One command gives a report per place and language, valid results, a ledger and an index page per language."""
     report = assess_toy()
     assert [(o.task.name, o.status, o.detail) for o in report.outcomes] == [
         ("city/c01", "ok", ""),
@@ -38,8 +39,8 @@ def test_a_run_makes_reports_results_ledger_and_index(assess_toy: Assess) -> Non
     ]
     assert report.exit_code == 0
     for place in ("c01", "c02", "c03"):
-        pages = {x: (report.folder / f"cities/{place}/report.{x}.html").read_text("utf-8") for x in ("zh-Hans", "en")}
-        assert _numbers(pages["zh-Hans"]) == _numbers(pages["en"])
+        pages = {x: (report.folder / f"cities/{place}/report.{x}.html").read_text("utf-8") for x in LANGUAGES}
+        assert _numbers(pages["zh-Hans"]) == _numbers(pages["zh-Hant"]) == _numbers(pages["en"])
         assert len(_numbers(pages["en"])) == 5
         for lang, page in pages.items():
             assert f'<html lang="{lang}">' in page
@@ -49,13 +50,19 @@ def test_a_run_makes_reports_results_ledger_and_index(assess_toy: Assess) -> Non
             assert 'id="inner"' not in page, "an internal exhibit left the house"
             assert 'id="words"' in page
     names = {p.name for p in (report.folder / "internal/cities/c01").iterdir()}
-    assert names == {"notebook.ipynb", "results.json", "log.txt", "annex.zh-Hans.html", "annex.en.html"}
+    assert names == {"notebook.ipynb", "results.json", "log.txt", *(f"annex.{lang}.html" for lang in LANGUAGES)}
     index = (report.folder / "index.html").read_text("utf-8")
     assert '<html lang="zh-Hans">' in index
-    assert "index.en.html" in index
+    traditional = (report.folder / "index.zh-Hant.html").read_text("utf-8")
+    assert '<html lang="zh-Hant">' in traditional
+    for page, others in (
+        (index, ("index.zh-Hant.html", "index.en.html")),
+        (traditional, ("index.html", "index.en.html")),
+    ):
+        assert all(f'<a href="{other}"' in page for other in others)
     assert "<b onmouseover" not in index
     assert "<script" not in index
-    assert index.count("report.en.html") == 4
+    assert index.count("report.en.html") == index.count("report.zh-Hant.html") == 4
     events = [(r["event"], r.get("task")) for r in read_ledger(report.folder)]
     assert [e for e, task in events if task == "city/c01"] == [
         "planned",

@@ -28,7 +28,12 @@ def _problems(workspace: Path, *changes: tuple[str, str]) -> dict[str, tuple[int
 def test_a_good_workspace_opens(workspace: Path) -> None:
     """All settings, the workspace's own plan and its files are there."""
     opened = load_workspace(workspace)
-    assert (opened.name, opened.period, opened.draws, opened.languages) == ("toy", 1988, 200, ("zh-Hans", "en"))
+    assert (opened.name, opened.period, opened.draws, opened.languages) == (
+        "toy",
+        1988,
+        200,
+        ("zh-Hans", "zh-Hant", "en"),
+    )
     assert opened.places == ("c01", "c02", "c03")
     assert opened.sections == {"city": ("summary",), "province": ("summary",)}
     assert opened.files[0].table == "policy_panel"

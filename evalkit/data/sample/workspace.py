@@ -18,7 +18,7 @@ from .world import World, draw_world
 
 Progress = Callable[[int, int, str], None]
 GENERATOR = "evalkit.data.sample.guangdong"
-_LANGUAGES = ("zh-Hans", "en")
+_LANGUAGES = ("zh-Hans", "en")  # of the title and the README
 
 
 def write_guangdong(folder: Path, seed: int, scenario: str, scale: str, progress: Progress | None = None) -> Path:
@@ -142,7 +142,7 @@ def _settings_text(seed: int, written: list[tuple[str, str, str, list[str]]], pl
     lines = [
         f"# {settings('office')['names']['notice']}", "[workspace]", 'name = "guangdong"', 'plan = "gd_2021_2025"',
         f"title = {{ {titles} }}", f"period = {time['last_month'][:4]}", f'as_of = "{time["as_of"]}"',
-        f'language = "{_LANGUAGES[0]}"', f"languages = {json.dumps(list(_LANGUAGES))}", f"seed = {seed}",
+        f'language = "{_LANGUAGES[0]}"', f"languages = {json.dumps(list(text.LANGUAGES))}", f"seed = {seed}",
         "synthetic = true", f'origin = "{text.t("sample.origin", _LANGUAGES[0])}"', "draws = 10000",
         *([f"places = {json.dumps(places)}"] if places else []), "",
         "[privacy]", "public_threshold = 10", "internal_threshold = 5",
