@@ -135,10 +135,10 @@ def _accepted(task: Task, shared: Supervision, staging: Path) -> Outcome:
     if (content["kind"], content["place"], content["project"]) != (task.kind, task.place, task.project):
         raise Failed("results_invalid", detail=f"{content['kind']} {content['place']} {content['project']}")
     (staging / TASK).unlink()
-    digests = {"digest": digest_of(staging / RESULTS), "notebook": digest_of(staging / NOTEBOOK)}
+    verified, notebook = digest_of(staging / RESULTS), digest_of(staging / NOTEBOOK)
     move_into_place(staging, internal(shared.folder, task))
     stops = stop_gates(content)
-    return Outcome(task=task, status="stopped" if stops else "ok", gates=stops, **digests)
+    return Outcome(task=task, status="stopped" if stops else "ok", digest=verified, notebook=notebook, gates=stops)
 
 
 def _failed(task: Task, shared: Supervision, failure: Failed) -> Outcome:
