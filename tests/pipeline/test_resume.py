@@ -81,7 +81,7 @@ def test_a_touched_file_reruns_its_place_and_the_province(
 
 
 def test_what_does_not_match_the_ledger_is_made_again(done: RunReport, assess_toy: Assess) -> None:
-    """Tampered results run again; a tampered or missing report is published again without a kernel; --force runs all."""
+    """Tampered results run again; a tampered or missing report is published again; --force runs everything."""
     results = done.folder / "internal/cities/c01/results.json"
     results.write_text(results.read_text("utf-8").replace('"seed": 7', '"seed": 8'), "utf-8")
     report = done.folder / "cities/c02/report.en.html"
