@@ -168,7 +168,8 @@ def ratio_ticks(axis: Axis, low: float, high: float, lang: str, most: int = 7) -
     chosen = [1.0]
     for candidates in (decades, coarse, middle, fine, tight):
         inside = [c for c in candidates if low <= c <= high]
-        if len(chosen) <= len(inside) <= most:
+        spread = len(inside) > 1 and np.log(inside[-1] / inside[0]) >= 0.5 * np.log(high / low)
+        if len(chosen) <= len(inside) <= most and (spread or len(chosen) < 2):
             chosen = inside
     axis.set_major_locator(FixedLocator(chosen))
     axis.set_major_formatter(FixedFormatter([text.number(c, lang, 2 if c >= 0.01 else 4) for c in chosen]))

@@ -239,3 +239,17 @@ def _luminance(colour: str) -> float:
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 1.02), (0.9, 1.1), (0.3, 3.0), (0.02, 40.0), (0.72, 0.99)])
+def test_ticks_of_a_ratio_axis_spread_over_it(low: float, high: float) -> None:
+    """The ticks of a rate-ratio axis are not huddled at one end."""
+    from matplotlib.figure import Figure
+
+    from evalkit.show.canvas import ratio_ticks
+
+    axis = Figure().subplots().xaxis
+    ratio_ticks(axis, low, high, "en", most=5)
+    ticks = axis.get_major_locator()()
+    assert len(ticks) >= 2
+    assert np.log(ticks[-1] / ticks[0]) >= 0.5 * np.log(high / low)
