@@ -52,12 +52,18 @@ class Carriers(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CellCarriers:
-    """Clusters listed: per cluster × side (J,) the cross product (J, width, width) Σ_i a_i'a_i of response weights."""
+    """Clusters listed, by cluster × side (J,), with the response weights a of their units on q building blocks.
+
+    gram     (J, q, q) Σ_i a_i'a_i;  or loads (J, q), where the units of a cell carry the blocks in proportion
+    reading  (T, q, width) what a quantity takes of the blocks in each period; None: one period, blocks = quantities
+    """
 
     cluster: np.ndarray
     side: np.ndarray
-    gram: np.ndarray
     n_sides: int
+    gram: np.ndarray | None = None
+    loads: np.ndarray | None = None
+    reading: np.ndarray | None = None
 
     @property
     def n_clusters(self) -> int:
@@ -89,7 +95,11 @@ class CellCarriers:
         return out
 
     def _cells(self, rows: np.ndarray) -> np.ndarray:
-        return np.clip(np.einsum("ka,jab,kb->jk", rows, self.gram, rows, optimize=True), 0, None)
+        taken = _taken(rows, self.reading)
+        if self.loads is not None:
+            return np.asarray((np.einsum("jq,ktq->jkt", self.loads, taken, optimize=True) ** 2).sum(axis=2))
+        assert self.gram is not None
+        return _forms(self.gram, taken)
 
     def _sums(self, v: np.ndarray) -> np.ndarray:
         out = np.zeros((int(self.cluster.max()) + 1, v.shape[1]))
@@ -99,20 +109,22 @@ class CellCarriers:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SideCarriers:
-    """Every unit its own cluster and too many to list: per side its units (S,), cross product (S, width, width) of
-    response weights and effective number (S, width) of units by quantity; a row takes the least of its quantities.
+    """Every unit its own cluster and too many to list: per side its units (S,), the cross product (S, q, q) of response
+    weights on q building blocks (`reading` as in `CellCarriers`), and the effective number (S, width) of units by
+    quantity; a row takes the least of its quantities.
     """
 
     n: np.ndarray
     gram: np.ndarray
     effective_units: np.ndarray
+    reading: np.ndarray | None = None
 
     @property
     def n_clusters(self) -> int:
         return int(self.n.sum())
 
     def spread(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        total = np.clip(np.einsum("ka,sab,kb->sk", rows, self.gram, rows, optimize=True), 0, None)
+        total = _forms(self.gram, _taken(rows, self.reading))
         square = np.divide(total**2, self._number(rows), out=np.zeros_like(total), where=total > 0)
         return total, square, square.sum(axis=0)
 
@@ -129,9 +141,21 @@ class SideCarriers:
 
     def _number(self, rows: np.ndarray) -> np.ndarray:
         """(S, k) effective number of units of the rows on each side."""
-        own = np.where(np.einsum("saa->sa", self.gram) > 0, self.effective_units, np.inf)
+        alone = _forms(self.gram, _taken(np.eye(rows.shape[1]), self.reading))
+        own = np.where(alone > 0, self.effective_units, np.inf)
         used = np.where((rows != 0)[None], own[:, None, :], np.inf).min(axis=2)
         return np.asarray(np.where(np.isfinite(used), used, 1.0))
+
+
+def _taken(rows: np.ndarray, reading: np.ndarray | None) -> np.ndarray:
+    """(k, T, q) what the rows take of the building blocks in each period."""
+    return rows[:, None, :] if reading is None else np.einsum("kw,tqw->ktq", rows, reading)
+
+
+def _forms(gram: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """(J, k) Σ_t taken' gram taken."""
+    square = np.einsum("ktq,ktr->kqr", taken, taken, optimize=True)
+    return np.clip(gram.reshape(len(gram), -1) @ square.reshape(len(square), -1).T, 0, None)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
