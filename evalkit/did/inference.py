@@ -248,6 +248,8 @@ def _beside(context: Context, i: int, df: float) -> dict[str, Any]:
 
 def _usual(context: Context, i: int) -> Inference:
     path = context.path
+    if not context.fit.regressions:
+        return Inference(rule="refused", reason="inference.reason.usual", refused=_refused("no_usual"))
     return Inference(
         rule="usual",
         reason="inference.reason.usual",
@@ -272,7 +274,8 @@ def _wild(context: Context, i: int) -> Inference:
     if len(live) != 1:
         raise UserError("wild_joint_outcomes", row=context.path.terms[i].term)
     part, path = live[0].part, context.path
-    assert isinstance(part, RegressionPart)
+    if not isinstance(part, RegressionPart):
+        return Inference(rule="refused", reason="inference.reason.requested", refused=_refused("no_wild"))
     contrast = part.contrast(live[0].rows[i : i + 1])[0]
     result = wild.bootstrap(part.system, contrast, level=path.design.level, seed=path.design.seed)
     shift = float(path.estimate[i]) - float(contrast / part.system.scale @ part.system.beta)
