@@ -22,6 +22,7 @@ from . import att_gt_means, att_gt_panel, att_gt_sections
 from .att_gt_sample import Sample, Solved
 from .fit import Fit, observed_cells, outcomes_of
 from .group_time import Plan, label_of, plan
+from .propensity import NotEstimable
 from .twfe import measure_of
 
 SOURCES = ("callaway_santanna_2021", "santanna_zhao_2020")
@@ -32,8 +33,6 @@ def att_gt_fit(panel: Panel, design: Design) -> Fit:
     laid = plan(panel, design)
     outcomes = outcomes_of(panel, design)
     found = [_outcome(panel, design, laid, outcome) for outcome in outcomes]
-    if not any(cell.live for sample, solved in found for cell in _kept(sample, solved)):
-        raise UserError("effect_not_identified", outcome=list(outcomes))
     terms, refused, notes = [], [], list(laid.notes)
     for outcome, (sample, solved) in zip(outcomes, found):
         terms.append(_terms(panel, sample, solved, outcome))
@@ -57,12 +56,20 @@ def att_gt_fit(panel: Panel, design: Design) -> Fit:
 
 
 def _outcome(panel: Panel, design: Design, laid: Plan, outcome: str) -> tuple[Sample, Solved]:
+    """Raises UserError("effect_not_identified") where no comparison can be estimated."""
     sample = _sample(panel, design, laid, outcome)
+    try:
+        return sample, _solve(sample, design)
+    except NotEstimable as error:
+        raise UserError("effect_not_identified", outcome=[outcome], reason=error.reason) from None
+
+
+def _solve(sample: Sample, design: Design) -> Solved:
     if _sectional(design, sample):
-        return sample, att_gt_sections.solve(sample, design.adjustment)
+        return att_gt_sections.solve(sample, design.adjustment)
     if sample.covariates or sample.weight is not None:
-        return sample, att_gt_panel.solve(sample, design.adjustment)
-    return sample, att_gt_means.solve(sample)
+        return att_gt_panel.solve(sample, design.adjustment)
+    return att_gt_means.solve(sample)
 
 
 def _sample(panel: Panel, design: Design, laid: Plan, outcome: str) -> Sample:

@@ -1,9 +1,10 @@
 """ATT(g,t) of a balanced panel with covariates or weights: one model per cohort and control set, two blocked passes.
 
-Cells of a cohort that share their controls share the propensity score and the regression of covariates; where covariates
-or weights change over time they must share the base period too, at which both are taken. The influence of every unit on
-every cell exists for one block of units at a time: it is summed to clusters, or to its cross product where every unit
-is a cluster and there are too many to list. With up to `REFIT` clusters each is left out in turn and all is re-fit.
+Cells of a cohort that share their controls share the propensity score and the regression of covariates; where
+covariates or weights change over time they must share the base period too, at which both are taken. The influence of
+every unit on every cell exists for one block of units at a time: it is summed to clusters, or to its cross product
+where every unit is a cluster and there are too many to list. With up to `REFIT` clusters each is left out in turn and
+all is re-fit.
 """
 
 from __future__ import annotations
@@ -39,12 +40,15 @@ class Group:
 def solve(sample: Sample, method: str) -> Solved:
     """Estimates by "dr", "ipw" or "reg" and their part; a comparison without an estimate refuses its cells."""
     method = method if sample.covariates else "reg"
-    models, refused = {}, {}
+    models: dict[Group, TwoByTwo] = {}
+    refused: dict[int, str] = {}
     for group in _groups(sample):
         try:
             models[group] = _model(sample, group, group.units(sample), method)
         except NotEstimable as error:
             refused |= {int(i): error.reason for i in group.cells}
+    if not models:
+        raise NotEstimable(next(iter(refused.values())))
     kept = [i for i in range(len(sample.cells)) if i not in refused]
     column = {i: k for k, i in enumerate(kept)}
     estimate = np.zeros(len(kept))

@@ -6,6 +6,8 @@ Covariates and weights are those of the row.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .att_gt_panel import size_influence, sizes_without
@@ -33,6 +35,8 @@ def solve(sample: Sample, method: str) -> Solved:
             effects[i] = rows[i].fit(method)
         except NotEstimable as error:
             refused.append((i, error.reason))
+    if not effects:
+        raise NotEstimable(refused[0][1])
     lost = {i for i, _ in refused}
     kept = [i for i in range(len(sample.cells)) if i not in lost]
     estimate = np.array([effects[i].estimate if i in effects else 0.0 for i in kept])
@@ -86,7 +90,7 @@ def _listed(
     effects: dict[int, SectionEffect],
     method: str,
     estimate: np.ndarray,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Sums by cluster; who carries them by cluster × cohort, both ends of every cell."""
     g, c, k = sample.n_clusters, len(sample.labels), len(kept)
     place = np.searchsorted(sample.labels, sample.cohort)
@@ -105,7 +109,7 @@ def _listed(
             one_step[:, j] += np.where(left > TOLERANCE, psi / np.where(left > TOLERANCE, left, 1.0), 0.0)
     for cohort in (int(x) for x in sample.labels):
         units = sample.units(cohort)
-        np.add.at(influence, (sample.cluster[units], slice(k, None)), size_influence(sample, cohort, units))
+        np.add.at(influence[:, k:], sample.cluster[units], size_influence(sample, cohort, units))
     whole = np.bincount(sample.cluster, minlength=g) / len(sample.y)
     one_step[:, k:] = influence[:, k:] / (1 - whole)[:, None]
     loads, reading = _ends(sample, kept, rows, effects, key, len(keys))
@@ -177,7 +181,7 @@ def _dense(
     effects: dict[int, SectionEffect],
     method: str,
     estimate: np.ndarray,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Units that are each their own cluster, too many to list: influence (N, width) is held once, then crossed."""
     n, c, k = len(sample.y), len(sample.labels), len(kept)
     place = np.searchsorted(sample.labels, sample.cohort)

@@ -1,7 +1,7 @@
 """Where the influence of blocks of units goes: cluster by cluster, or into cross products where there are too many.
 
-Both keep what the jackknife in one step needs (the share h of a side's weight that a cluster holds: its influence on that
-side is divided by 1 − h) and who carries the response weights (`influence_part`).
+Both keep what the jackknife in one step needs (the share h of a side's weight that a cluster holds: its influence on
+that side is divided by 1 − h) and who carries the response weights (`influence_part`).
 """
 
 from __future__ import annotations

@@ -5,15 +5,16 @@ Rows carry a period (after or not), a group (D or controls C), covariates x with
 p, n_p(x) on the treated of period p, the odds exp(x'γ) of being treated on all rows.
 
 - "reg"          mean_D,after y − mean_D,before y − mean_D (m_after − m_before)
-- "ipw"          every group-period mean of y, controls weighted by w·odds (Hajek);   "ipw_raw": not normalised, with the
-                 share λ of rows after (Abadie 2005)
+- "ipw"          every group-period mean of y, controls weighted by w·odds (Hajek)
+- "ipw_raw"      not normalised, with the share λ of rows after (Abadie 2005)
 - "dr_simple"    the same four means of r = y − m_p(x) (R DRDID `drdid_rc1`)
-- "dr"           the locally efficient one: plus mean_D (n − m)_after − mean_D,after (n − m)_after, minus the same before
+- "dr"           locally efficient: plus mean_D (n − m)_after − mean_D,after (n − m)_after, minus the same before
                  (Sant'Anna & Zhao 2020, eq. 3.4; R DRDID `drdid_rc`, what R did uses)
 - "dr_improved", "dr_improved_simple"   the two with γ by tilting and m_p by least squares weighted with w·odds, so that
-                 estimating them costs nothing in the variance
+                 estimating them costs nothing in large samples; the published variance leaves it out
 
 Every term is a weighted mean whose gradient in β and γ is exact, so that influence and response weights follow alike.
+(R DRDID 1.2.3 has the sign of one such gradient wrong in `drdid_rc` and `drdid_rc1`: their standard errors differ.)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The cells of ATT(g,t): which cohort in which period against which base and which controls, and why some are refused."""
+"""The cells of ATT(g,t): which cohort, in which period, against which base and controls; and why some are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .cells import sampled_periods
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """ATT(g,t): cohort, time and base are indices of periods; controls the cohorts compared with (T = never treated)."""
+    """ATT(g,t): cohort, time and base index periods; controls are the cohorts compared with (T = never)."""
 
     cohort: int
     time: int
@@ -74,7 +74,9 @@ def plan(panel: Panel, design: Design) -> Plan:
     if kind == "never" and end not in labels:
         raise UserError("no_never_treated", treated=panel.n_units)
     if len(labels) < 2:
-        raise UserError("no_not_yet_treated" if end not in labels else "no_treated_unit", cohorts=len(labels), **_NONE)
+        if end in labels:
+            raise UserError("no_treated_unit", treated=0, always=0)
+        raise UserError("no_not_yet_treated", cohorts=len(labels))
     stop = end if end in labels else labels[-1] - design.anticipation
     times = np.flatnonzero(sampled & (np.arange(end) < stop))
     first = int(times[0]) if len(times) else end
@@ -97,9 +99,6 @@ def plan(panel: Panel, design: Design) -> Plan:
         refused=(*refused, *((g, int(t), "no_control") for g in treated for t in late)),
         notes=tuple(notes),
     )
-
-
-_NONE = {"treated": 0, "always": 0}
 
 
 def _cells(

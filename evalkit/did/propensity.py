@@ -1,6 +1,6 @@
-"""Propensity scores by blocked Newton steps: logit (maximum likelihood) and inverse probability tilting (calibration).
+"""Propensity scores by blocked Newton steps: logit and inverse probability tilting (calibration).
 
-Both have odds p/(1−p) = exp(x'γ). Logit solves Σ w (D − p) x = 0; tilting solves Σ w D x = Σ w (1−D) exp(x'γ) x, so that
+Odds p/(1−p) = exp(x'γ). Logit solves Σ w (D − p) x = 0; tilting solves Σ w D x = Σ w (1−D) exp(x'γ) x, so that
 the reweighted controls have exactly the treated units' means of x (Graham, Pinto & Egel 2012, REStud 79:1053; used by
 Sant'Anna & Zhao 2020). Refused, as a typed reason and not a number: no convergence or a score above `OVERLAP` (treated
 and controls do not overlap), columns that are collinear.
@@ -35,7 +35,7 @@ def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
 
 
 def inverse(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of a cross product. Raises NotEstimable("collinear") where its scaled reciprocal condition is below 1e-12."""
+    """Inverse of a cross product. Raises NotEstimable("collinear"): scaled reciprocal condition below 1e-12."""
     scale = np.sqrt(np.diag(matrix))
     if not np.isfinite(scale).all() or (scale <= 0).any():
         raise NotEstimable("collinear")
@@ -72,8 +72,9 @@ def _newton(
         if len(constant):
             gamma[constant[0]] = np.log(share / (1 - share)) / x[0, constant[0]]
     loss, gradient, hessian = _total(derivatives, x, treated, weight, gamma)
+    inverse(sum((x[at] * weight[at, None]).T @ x[at] for at in blocks(len(x))))
     for _ in range(60):
-        step = inverse(hessian) @ gradient
+        step = _bread(hessian) @ gradient
         decrement, size = float(gradient @ step), 1.0
         if decrement < 1e-24 * max(weight.sum(), 1.0):
             return gamma
@@ -89,6 +90,14 @@ def _newton(
         if np.abs(gamma * np.sqrt(np.diag(hessian) / weight.sum())).max() > 1e3:
             _no_overlap()
     return _no_overlap()
+
+
+def _bread(hessian: np.ndarray) -> np.ndarray:
+    """Columns that are independent by themselves lose their rank only where scores run to 0 or 1."""
+    try:
+        return inverse(hessian)
+    except NotEstimable:
+        return _no_overlap()
 
 
 def _no_overlap() -> np.ndarray:

@@ -10,7 +10,7 @@ With Δ the change of the outcome, D the treated, x covariates (with a constant)
 - "ipw"          β = 0, W₀ = Σ_C w·odds (Hajek weights);   "ipw_raw": W₀ = W₁ (Abadie 2005, REStud 72:1)
 - "reg"          u = 0: outcome regression (Heckman, Ichimura & Todd 1997)
 
-Influence of a unit, scaled so that variance = Σ ψ²: (w/W₁)(r − η₁) on D, −u (r − η₀) − q r on C, −w (D − p) x'κ on both;
+Influence of a unit, variance = Σ ψ²: (w/W₁)(r − η₁) on D, −u (r − η₀) − q r on C, −w (D − p) x'κ on both;
 q = w x'(Σ_C w x x')⁻¹(x̄₁ − x̄ᵤ) from estimating β and κ from estimating γ. To first order the effect is Σ a_i Δ_i with
 a = w/W₁ for the treated and −(u + q) for controls, which degrees of freedom rest on. Several changes may share one
 model: β, η, κ then have a column each.
