@@ -74,11 +74,11 @@ def _null_paths(panel: Panel, fit: Fit, outcome: str, at: tuple[np.ndarray, ...]
     if panel.exposure is None or not (logged or panel.outcome_unit == LOG_RATE):
         return r, np.ones_like(r)
     inverse = 1 / panel.exposure[at]
-    a, b = _variance_model((r**2).mean(axis=1), inverse.mean(axis=1))
+    a, b = variance_model((r**2).mean(axis=1), inverse.mean(axis=1))
     return r, np.sqrt(a + b * inverse)
 
 
-def _variance_model(v: np.ndarray, inverse: np.ndarray) -> tuple[float, float]:
+def variance_model(v: np.ndarray, inverse: np.ndarray) -> tuple[float, float]:
     """Non-negative least squares of v on (1, inverse)."""
     z = np.column_stack([np.ones_like(v), inverse / inverse.mean()])
     both = np.linalg.lstsq(z, v, rcond=None)[0]
