@@ -4,7 +4,8 @@ Errors of the model's working response are drawn per cluster: a common AR(1) pat
 variance 1/weight, with the share and persistence estimated from the residuals, then passed through the cluster sums of
 the actual design. Four scenarios: every cluster alike, treated clusters with twice the standard deviation, and
 standard deviations that fall (size^−0.35) or rise (size^0.25) with size. A description, not a gate: where CR1 truly
-rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1).
+rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1). Where the estimator is no regression
+its linear structure stands in (`sides`): independent normal errors, to first order the same jackknife scores.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import numpy as np
 from scipy.special import stdtrit
 
 from ..core import Design, Panel
-from .fit import Fit
+from .facts import Share, shares_of
 from .linalg import Regression, System, cluster_system, leave_out, satterthwaite
+from .parts import Part, RegressionPart
 from .registry import fit_of
+from .sides import sides_of
 
 GRADIENTS = {"sd_falls_with_size": -0.35, "sd_rises_with_size": 0.25}
 DRAWS = 400
@@ -33,21 +36,40 @@ def simulated_size(
     """
     design = design or Design()
     fit = fit_of(estimator, panel, design)
-    return scenarios(fit, np.eye(len(fit.path))[0], design, panel, n)
+    own = np.eye(len(fit.path)) if fit.path.transform is None else np.asarray(fit.path.transform)
+    return scenarios(shares_of(fit, own), 0, design, panel, n)
 
 
-def scenarios(fit: Fit, weights: np.ndarray, design: Design, panel: Panel, n: int = DRAWS) -> dict[str, float]:
-    """Rejection rates of the row `weights` @ effects by scenario; empty where the row mixes outcomes."""
-    start, live = 0, []
-    for regression in fit.regressions:
-        row = slice(start, start + len(regression.contrast))
-        if (weights[row] @ regression.contrast).any():
-            live.append((regression, weights[row]))
-        start = row.stop
+def scenarios(shares: tuple[Share, ...], row: int, design: Design, panel: Panel, n: int = DRAWS) -> dict[str, float]:
+    """Rejection rates of a row of the path by scenario; empty where it mixes outcomes or its part tells too little."""
+    live = [share for share in shares if share.live[row]]
     if len(live) != 1:
         return {}
-    regression, own = live[0]
-    return _rates(regression, own, design, _cluster_size(panel, regression), n)
+    part, weights = live[0].part, live[0].rows[row]
+    if isinstance(part, RegressionPart):
+        size = _cluster_size(panel, part.regression)
+        return _rates(part.regression, weights, design, size, n)
+    return _part_rates(part, weights, design, panel, n)
+
+
+def _part_rates(part: Part, row: np.ndarray, design: Design, panel: Panel, n: int) -> dict[str, float]:
+    """Of a part that is no regression: independent errors on its sides, through its jackknife scores (`sides`)."""
+    sides, df = sides_of(part, row), float(part.df(row[None])[0])
+    if sides is None or not df > 0:
+        return {}
+    codes, position = np.unique(panel.cluster, return_inverse=True)
+    per_unit = np.full(panel.n_units, float(panel.n_periods)) if panel.exposure is None else panel.exposure.sum(axis=1)
+    size = np.bincount(position, np.nan_to_num(per_unit), minlength=len(codes))
+    treated = np.bincount(position, panel.ever_treated, minlength=len(codes)) > 0
+    present = sides.variance.any(axis=1)
+    draws = np.random.default_rng(design.seed).standard_normal((n, *sides.variance.shape)) * np.sqrt(sides.variance)
+    critical, g = float(stdtrit(df, 0.975)), int(present.sum())
+    out = {}
+    for name, spread in _spreads(treated, np.where(size > 0, size, 1.0), present).items():
+        errors = draws * spread[None, :, None]
+        se = np.sqrt((g - 1) / g * (sides.scores(errors, 1.0) ** 2).sum(axis=1))
+        out[name] = float((np.abs(errors.sum(axis=(1, 2))) > critical * se).mean())
+    return out
 
 
 def _cluster_size(panel: Panel, r: Regression) -> np.ndarray:

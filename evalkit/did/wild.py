@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from .linalg import System
-from .wild_forms import drawn, enumerated_share, forms
+from .wild_forms import Forms, drawn, enumerated_share, forms
 
 ENUMERATE = 21
 """Clusters up to which all signs are tried."""
@@ -75,21 +76,21 @@ def bootstrap(
     scores of the unrestricted fit, t* centred at the estimate. level None: no interval. The interval is
     {r: p(r) > 1 − level} around the estimate, its ends to 1e-6 standard errors.
     """
-    c = contrast / system.scale
-    f = forms(system, c, kind, null_imposed)
-    g = int(system.present.sum())
+    f = forms(system, contrast / system.scale, kind, null_imposed)
+    se = float(np.sqrt(f.variance) * _factor(system, kind))
+    return of_forms(f, se, level=level, seed=seed, weights=weights, n=n, null=null)
+
+
+def of_forms(
+    f: Forms, se: float, *, level: float | None, seed: int, weights: str, n: int, null: float
+) -> WildResult:
+    """The bootstrap of any statistic that is a ratio of quadratic forms; se scales the statistic and the search."""
+    g = f.numerator.shape[1]
     name = ("webb" if g <= FEW else "rademacher") if weights == "auto" else weights
     exact = name == "rademacher" and g <= ENUMERATE
-    if exact:
-        count = 2**g
-
-        def share(gap: float) -> float:
-            return enumerated_share(f, gap)
-
-    else:
-        count, share = n + 1, drawn(f, name, n, seed).share
-    se = float(np.sqrt(f.variance) * _factor(system, kind))
-    low, high = (np.nan, np.nan) if level is None else _interval(share, f.estimate, se, 1 - level)
+    share = partial(enumerated_share, f) if exact else drawn(f, name, n, seed).share
+    count = 2**g if exact else n + 1
+    low, high = (np.nan, np.nan) if level is None else interval(share, f.estimate, se, 1 - level)
     return WildResult(
         statistic=(f.estimate - null) / se,
         p_value=share(f.estimate - null),
@@ -107,7 +108,8 @@ def _factor(system: System, kind: str) -> float:
     return float(np.sqrt(g / (g - 1) * (n - 1) / (n - k)) if kind[1] == "1" else np.sqrt((g - 1) / g))
 
 
-def _interval(share: Callable[[float], float], estimate: float, se: float, alpha: float) -> tuple[float, float]:
+def interval(share: Callable[[float], float], estimate: float, se: float, alpha: float) -> tuple[float, float]:
+    """Values r around the estimate with share(estimate − r) above alpha; infinite ends where it never falls."""
     low, high = (_end(share, side * se, alpha) for side in (1.0, -1.0))
     return estimate - low, estimate - high
 
