@@ -154,7 +154,7 @@ def _pick(values: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray
 def _overtaken(
     c: np.ndarray, e: np.ndarray, draw: np.ndarray, now: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The line that overtakes `now` next, the threshold at which it does (infinite: none), and whether it has a twin."""
+    """The line that overtakes `now` next, the threshold at which it does (infinite: never), whether it has a twin."""
     base_e, base_c = _pick(e, now, draw), _pick(c, now, draw)
     whole = len(draw) == c.shape[1]
     new, ahead = np.zeros(len(draw), dtype=np.intp), np.full(len(draw), np.inf)

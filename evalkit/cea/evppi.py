@@ -36,7 +36,7 @@ def evppi(psa: Psa, parameters: str | Sequence[str | Sequence[str]], thresholds:
                     ["att", ["att", "unit_cost"]] gives the curves "att" and "att+unit_cost"
     Returns a Curve with a value, a Monte Carlo error (`mc_error`: draws and regression together) and a noise floor
     (`floor`) per set. A set's value never exceeds the EVPI.
-    Raises UserError("unknown_parameter"), ("psa_without_parameters"), ("threshold_outside").
+    Raises UserError("unknown_draw"), ("psa_without_parameters"), ("threshold_outside").
     Not with fewer than about 1,000 draws, nor for more than a handful of parameters at once.
     """
     sets = [(parameters,)] if isinstance(parameters, str) else [names_of(p) for p in parameters]
@@ -53,12 +53,12 @@ def evppi(psa: Psa, parameters: str | Sequence[str | Sequence[str]], thresholds:
 
 
 def columns_of(psa: Psa, names: Sequence[str]) -> np.ndarray:
-    """(n, d) draws of the named parameters. Raises UserError("psa_without_parameters"), ("unknown_parameter")."""
+    """(n, d) draws of the named parameters. Raises UserError("psa_without_parameters"), ("unknown_draw")."""
     if psa.parameters is None:
         raise UserError("psa_without_parameters", n=psa.n)
     unknown = [n for n in names if n not in psa.parameter_names]
     if unknown:
-        raise UserError("unknown_parameter", found=", ".join(unknown), known=", ".join(psa.parameter_names))
+        raise UserError("unknown_draw", found=", ".join(unknown), known=", ".join(psa.parameter_names))
     return psa.parameters[:, [psa.parameter_names.index(n) for n in names]]
 
 

@@ -29,7 +29,7 @@ def evsi(psa: Psa, parameters: str | Sequence[str], information: Mapping[str, fl
         information  study → amount of new data as a multiple of the present amount (> 0): four more quarters after
                      eight are 0.5, twice as many cities 1.0
     Returns a Curve, one line per study, with Monte Carlo error.
-    Raises UserError("information_outside"), ("unknown_parameter"), ("psa_without_parameters"), ("threshold_outside").
+    Raises UserError("information_outside"), ("unknown_draw"), ("psa_without_parameters"), ("threshold_outside").
     Not where new data would differ in kind (another population, another bias): that is no multiple of the present data.
     """
     odd = {k: v for k, v in information.items() if not v > 0}

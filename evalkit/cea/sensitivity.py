@@ -25,7 +25,7 @@ def one_way(psa: Psa, parameter: str, threshold: float = 0.0, *, strategy: str |
     """E[INMB | parameter] over its central 99 %: columns value, inmb (money).
 
     threshold  yuan per unit of effect, ≥ 0;  strategy  against the comparator, the only other one without a name
-    Raises UserError("unknown_parameter"), ("psa_without_parameters"), ("unknown_strategy").
+    Raises UserError("unknown_draw"), ("psa_without_parameters"), ("unknown_strategy").
     """
     fit, draws = _fit(psa, (parameter,), threshold, strategy)
     grid = np.quantile(draws[:, 0], np.linspace(0.005, 0.995, points))
