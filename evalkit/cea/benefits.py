@@ -73,7 +73,7 @@ def schedule(
         overrides   parameters of the user by name: a number (then fixed) or a Parameter. Money without a price year
                     is taken to be in prices of `price_year`; plain numbers stay marked as unverified
     Returns the rules in force with every parameter they need. Raises UserError("unknown_production"),
-    UserError("unknown_draw"/"no_parameter_for_date") outside the dated rows,
+    UserError("unknown_parameter"/"no_parameter_for_date") outside the dated rows,
     UserError("no_rules_for_date") outside the schedule and UserError("year_outside_prices") outside the price index.
     Source: Regulation on Work Injury Insurance (2010) articles 30-39 and 64; Guangdong regulation for the grants that
     fall due when the contract ends.
@@ -124,7 +124,7 @@ def _overridden(found: Mapping[str, Parameter], overrides: Mapping[str, float | 
     out = {}
     for name, value in overrides.items():
         if name not in found:
-            raise UserError("unknown_draw", name=name, known=", ".join(sorted(found)))
+            raise UserError("unknown_parameter", name=name, known=", ".join(sorted(found)))
         if isinstance(value, Parameter):
             out[name] = replace(value, name=name)
         else:

@@ -8,7 +8,6 @@ zero is split where the decision flips.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,9 @@ from .smooth import Smooth, smooth
 POINTS = 201
 
 
-def one_way(psa: Psa, parameter: str, threshold: float = 0.0, *, strategy: str | None = None, points: int = 41) -> Any:
+def one_way(
+    psa: Psa, parameter: str, threshold: float = 0.0, *, strategy: str | None = None, points: int = 41
+) -> pd.DataFrame:
     """E[INMB | parameter] over its central 99 %: columns value, inmb (money).
 
     threshold  yuan per unit of effect, ≥ 0;  strategy  against the comparator, the only other one without a name
@@ -40,7 +41,8 @@ def two_way(
     Corners that the draws hardly reach are extrapolations. Parameters and errors as in `one_way`.
     """
     fit, draws = _fit(psa, parameters, threshold, strategy)
-    axes = [np.linspace(*np.quantile(draws[:, j], [0.025, 0.975]), points) for j in range(2)]
+    low, high = np.quantile(draws, [0.025, 0.975], axis=0)
+    axes = [np.linspace(low[j], high[j], points) for j in range(2)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     return pd.DataFrame({parameters[0]: grid[:, 0], parameters[1]: grid[:, 1], "inmb": fit.at(grid)[:, 0]})
 
