@@ -43,7 +43,7 @@ def read_psa(folder: str | Path, *, comparator: str, **facts: Any) -> Psa:
     absent = [path.name for path in paths.values() if not path.is_file()]
     if absent:
         raise UserError("exchange_missing", found=", ".join(absent), folder=str(folder))
-    parameters, costs, effects = (pd.read_csv(path, float_precision="round_trip") for path in paths.values())
+    parameters, costs, effects = (pd.read_csv(path) for path in paths.values())
     if set(costs.columns) != set(effects.columns):
         raise UserError("exchange_strategies", costs=", ".join(costs.columns), effects=", ".join(effects.columns))
     drawn = {str(c): parameters[c].to_numpy() for c in parameters}
