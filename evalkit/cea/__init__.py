@@ -19,6 +19,7 @@ from .evsi import enbs, evsi
 from .exchange import read_psa, write_psa
 from .frontier import frontier, frontier_of_means, icer_table
 from .intervals import RatioSet, dominance, fieller, icer
+from .inventory import impact_inventory
 from .ledger import PERSPECTIVES, accounts, by_payer, in_prices, net, present_value, programme_flows
 from .pooling import Pooled, pool
 from .portfolio import Portfolio, portfolio
@@ -68,6 +69,7 @@ __all__ = [
     "grade_groups",
     "icer",
     "icer_table",
+    "impact_inventory",
     "in_prices",
     "inflate",
     "inmb",
