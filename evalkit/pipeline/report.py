@@ -12,11 +12,11 @@ from .. import __version__
 from ..sources import works
 from ..text import local, number, t
 from .engine import HEADING
-from .pages import CSP, as_of, headline, headline_names, imprint, style, subject, words
+from .pages import CSP, as_of, editions, headline, headline_names, imprint, style, subject, words
 from .results import file_digest
 
 EXHIBIT = "application/vnd.evalkit.exhibit+json"
-_WORDS = ("skip", "toc", "headlines", "provenance", "colophon")
+_WORDS = ("skip", "toc", "headlines", "provenance", "colophon", "languages", "to_index")
 
 
 def exhibit_of(output: Mapping[str, Any]) -> dict[str, Any] | None:
