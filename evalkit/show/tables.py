@@ -98,7 +98,8 @@ def _head_cell(column: Mapping[str, Any], lang: str) -> str:
 
 
 def _align(column: Mapping[str, Any]) -> str:
-    return ' class="ek-number"' if column.get("kind", "text") in NUMERIC else ""
+    kind = column.get("kind", "text")
+    return ' class="ek-number"' if kind in NUMERIC else ' class="ek-period"' if kind == "period" else ""
 
 
 def _row(columns: list[Mapping[str, Any]], row: list[Any], lang: str) -> str:
