@@ -4,6 +4,7 @@
 (() => {
   const DIRECTIONS = ["ascending", "descending", "none"];
   const bar = document.querySelector(".bar");
+  const main = document.getElementById("main");
   const tools = document.getElementById("tools");
   const say = document.getElementById("shown");
   const fields = ["name", "kind", "status"].map((id) => document.getElementById(`by-${id}`));
@@ -65,20 +66,24 @@
     say.textContent = words ? `${count} ${words}` : count;
   }
 
+  const to = (address, chosen) => address.split("#")[0] + (chosen && `#${chosen}`);
+  const lead = (link, chosen) => link.setAttribute("href", to(link.getAttribute("href"), chosen));
+
   function remember() {
     const chosen = state().toString();
-    history.replaceState(null, "", location.href.split("#")[0] + (chosen && `#${chosen}`));
-    for (const link of links) link.hash = chosen;
+    history.replaceState(null, "", to(location.href, chosen));
+    for (const link of links) lead(link, chosen);
   }
 
   /* The row that the reader is at: the last one that had the focus, else the first, of those in sight. */
   function at() {
+    const edge = bar.getBoundingClientRect().bottom;
     const seen = (row) => {
       const { top, bottom } = row.getBoundingClientRect();
-      return !row.hidden && bottom > bar.getBoundingClientRect().bottom && top < window.innerHeight;
+      return !row.hidden && bottom > edge && top < window.innerHeight;
     };
     if (last && seen(last)) return last.id;
-    return window.scrollY > bar.offsetTop ? rows.find(seen)?.id : undefined;
+    return main.getBoundingClientRect().top < edge ? rows.find(seen)?.id : undefined;
   }
 
   function restore() {
@@ -133,12 +138,14 @@
     remember();
     name.focus();
   });
-  document.addEventListener("focusin", ({ target }) => { if (!bar.contains(target)) last = target.closest("tbody tr"); });
+  document.addEventListener("focusin", ({ target }) => {
+    if (!bar.contains(target)) last = target.closest("tbody tr");
+  });
   for (const link of links) link.addEventListener("click", () => {
     const chosen = state();
     const row = at();
     if (row) chosen.set("at", row);
-    link.hash = chosen.toString();
+    lead(link, chosen.toString());
   });
   window.addEventListener("hashchange", restore);
   tools.hidden = false;
