@@ -16,7 +16,7 @@ from .pages import CSP, as_of, editions, headline, headline_names, imprint, styl
 from .results import file_digest
 
 EXHIBIT = "application/vnd.evalkit.exhibit+json"
-_WORDS = ("skip", "toc", "headlines", "provenance", "colophon", "languages", "to_index")
+_WORDS = ("skip", "toc", "headlines", "provenance", "colophon", "languages", "index", "to_index")
 
 
 def exhibit_of(output: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -128,10 +128,11 @@ def _table(
     shown = headline_names(known, run["headlines"].get(kind, ()))[:COLUMNS]
     fixed = [t(f"run.column.{c}", lang) for c in ("place", "state")] + [t("page.gates", lang)]
     sortable = [(label, len(tasks) > 1) for label in [*fixed, *(t(f"headline.{n}", lang) for n in shown)]]
-    statuses = _statuses(run)
+    statuses, title = _statuses(run), t(f"page.kind.{kind}", lang)
     return {
         "kind": kind,
-        "title": t(f"page.kind.{kind}", lang),
+        "title": title,
+        "scroll": t("show.scroll", lang, title=title),
         "head": [*sortable, (t("page.reports", lang), False)],
         "rows": [
             _row(task, results[_name(task)], shown, lang, languages) | {"rank": statuses.index(task["status"])}
