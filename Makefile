@@ -1,6 +1,7 @@
 # make run    environment if needed, then the sample workspace: 21 cities, the province, the projects
 # make test   environment if needed, then every test
 # make check  format, lint, types, fast tests, architecture; runs them all, then fails if one did
+# make golden which numbers of R packages are met (needs EVALKIT_REFERENCE)
 # make soak   the long simulations; tables go to benchmarks/
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +10,7 @@ STAMP := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: run test check soak lock env clean
+.PHONY: run test check golden soak lock env clean
 .DEFAULT_GOAL := run
 
 env: $(STAMP)
@@ -34,6 +35,9 @@ check: $(STAMP)
 	$(BIN)/mypy evalkit || fail=1; \
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not browser" || fail=1; \
 	exit $$fail
+
+golden: $(STAMP)
+	@$(BIN)/python -m tests.golden.agreement
 
 soak: $(STAMP)
 	@for what in project city city_weighted; do \

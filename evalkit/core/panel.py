@@ -110,6 +110,8 @@ class Design:
     window            (first, last) event times that are shown; None = all
     outcomes          outcomes to estimate jointly; () = the primary one
     covariates        names of panel covariates
+    adjustment        how ATT(g,t) and triple differences use covariates: "dr" (doubly robust), "ipw", "reg"
+    sampling          "panel", or "cross_section" where every unit is seen once
     rule              inference rule, "auto" = the router of `methods.md` 1
     assignment        "observational" or "random" (only then a permutation p is called exact)
     level, seed       of every interval and every draw
@@ -122,6 +124,8 @@ class Design:
     window: tuple[int, int] | None = None
     outcomes: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
+    adjustment: Literal["dr", "ipw", "reg"] = "dr"
+    sampling: Literal["panel", "cross_section"] = "panel"
     rule: str = "auto"
     assignment: Literal["observational", "random"] = "observational"
     level: float = 0.95

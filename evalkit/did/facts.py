@@ -1,4 +1,4 @@
-"""The facts of a path before any verdict: cluster scores by rule, degrees of freedom, and who carries each row."""
+"""The facts of a path before any verdict: covariance by rule, degrees of freedom, and who carries each row."""
 
 from __future__ import annotations
 
@@ -8,29 +8,21 @@ import numpy as np
 
 from ..core import EffectPath
 from .fit import Fit
-from .linalg import (
-    Regression,
-    System,
-    cluster_system,
-    cr1_influence,
-    cr2_influence,
-    cr2_weights,
-    cr3_influence,
-    effective_pair,
-    estimable_without,
-    leave_out,
-    satterthwaite,
-)
+from .linalg import Regression, cluster_system
+from .parts import Part, part_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One regression's cluster sums with what every rule needs, and its share (k, p) in the path's rows."""
+class Share:
+    """One part and its share (k, width) in the path's rows."""
 
-    system: System
-    contrast: np.ndarray
-    weights: np.ndarray
-    inverses: np.ndarray
+    part: Part
+    rows: np.ndarray
+
+    @property
+    def live(self) -> np.ndarray:
+        """(k,) rows of the path that draw on this part."""
+        return self.part.live(self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,66 +43,56 @@ class RowFacts:
         return (self.treated >= 2) & (self.control >= 2) & self.estimable
 
 
-def parts_of(fit: Fit, transform: np.ndarray) -> tuple[Part, ...]:
-    """One part per regression; `transform` (k, k0) maps the fit's own rows to the path's."""
-    parts, start = [], 0
-    for regression in fit.regressions:
-        stop = start + len(regression.contrast)
-        system = cluster_system(regression)
-        parts.append(
-            Part(
-                system=system,
-                contrast=transform[:, start:stop] @ regression.contrast,
-                weights=cr2_weights(system),
-                inverses=leave_out(system),
-            )
-        )
-        start = stop
-    return tuple(parts)
+def shares_of(fit: Fit, transform: np.ndarray) -> tuple[Share, ...]:
+    """One share per part of the fit; `transform` (k, k0) maps the fit's own quantities to the path's rows."""
+    out, start = [], 0
+    for source in fit.sources:
+        part = part_of(source)
+        out.append(Share(part=part, rows=transform[:, start : start + part.width]))
+        start += part.width
+    return tuple(out)
 
 
-def scores_of(parts: tuple[Part, ...], rule: str) -> np.ndarray:
-    """(G, k) cluster scores of the rows, summed over the regressions they draw on."""
-    out = 0.0
-    for part in parts:
-        influence = {
-            "cr1": lambda p: cr1_influence(p.system),
-            "cr2": lambda p: cr2_influence(p.system, p.weights),
-            "cr3": lambda p: cr3_influence(p.system, p.inverses),
-        }[rule](part)
-        out = out + influence @ (part.contrast / part.system.scale).T
-    return np.asarray(out)
+def covariance_of(shares: tuple[Share, ...], rule: str) -> tuple[np.ndarray | None, np.ndarray]:
+    """Cluster scores (G, k) of the rows, summed over the parts they draw on, and their covariance (k, k).
+
+    Where there are too many clusters to hold scores there are none, and rows of different parts are taken as
+    uncorrelated.
+    """
+    scores = [s for share in shares if (s := share.part.scores(rule, share.rows)) is not None]
+    if len(scores) < len(shares):
+        return None, np.asarray(sum(share.part.vcov(rule, share.rows) for share in shares))
+    total = np.asarray(sum(scores))
+    return total, total.T @ total
 
 
-def facts_of(path: EffectPath, fit: Fit, transform: np.ndarray, parts: tuple[Part, ...]) -> RowFacts:
-    """What the router needs to know of each row of `path`."""
-    uses = transform != 0
-    treated = np.concatenate([r.treated for r in fit.regressions])
-    control = np.concatenate([r.control for r in fit.regressions])
-    treated, control = (uses.astype(int) @ treated > 0), (uses.astype(int) @ control > 0)
+def facts_of(path: EffectPath, shares: tuple[Share, ...]) -> RowFacts:
+    """What the router needs to know of each row of `path`; of several parts the least favourable counts."""
     k = len(path)
     df = np.full(k, np.inf)
-    estimable = np.ones(k, dtype=bool)
-    reference = np.ones(k, dtype=bool)
-    effective = np.zeros((k, 2))
-    clusters = np.zeros(k, dtype=int)
-    for part in parts:
-        live = part.contrast.any(axis=1)
+    estimable, reference = np.ones(k, dtype=bool), np.ones(k, dtype=bool)
+    effective, clusters = np.full((k, 2), np.inf), np.full((k, 2), np.iinfo(np.int64).max)
+    total = np.zeros(k, dtype=int)
+    for share in shares:
+        live = share.live
+        rows, part = share.rows[live], share.part
+        if not live.any():
+            continue
         reference &= ~live
-        clusters[live] = np.maximum(clusters[live], part.system.n_clusters)
-        own = satterthwaite(part.system, part.contrast[live], part.weights)
-        df[live] = np.minimum(df[live], np.where(np.isnan(own), np.inf, own))
-        estimable[live] &= estimable_without(part.system, part.contrast[live], part.inverses).all(axis=0)
-        for i in np.flatnonzero(live):
-            effective[i] = effective_pair(part.system, part.contrast[i], treated[i], control[i])
+        total[live] = np.maximum(total[live], part.n_clusters)
+        df[live] = np.fmin(df[live], part.df(rows))
+        estimable[live] &= part.estimable(rows)
+        effective[live] = np.minimum(effective[live], part.effective(rows))
+        clusters[live] = np.minimum(clusters[live], part.clusters(rows))
+    effective[reference], clusters[reference] = 0.0, 0
     return RowFacts(
-        treated=treated.sum(axis=1),
-        control=control.sum(axis=1),
+        treated=clusters[:, 0],
+        control=clusters[:, 1],
         effective=effective,
         df=df,
         estimable=estimable,
         reference=reference,
-        n_clusters=clusters,
+        n_clusters=total,
     )
 
 

@@ -1,4 +1,4 @@
-"""What an estimator hands over: its path of effects and the regressions behind it, from which all inference follows."""
+"""What an estimator hands over: its path of effects and the estimations behind it, from which all inference follows."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ import numpy as np
 from ..core import Design, EffectPath, Panel, Term, UserError, frozen_array
 from .cells import Cells, Row, contrast_rows, event_rows, memberships, select, static_rows, without_anticipation
 from .linalg import Regression, pseudo_inverse
+from .parts import Part
 
 Layout = Callable[[Panel, Design, np.ndarray], tuple[Cells, list[Row]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """An estimator's own path (no covariance yet) and one regression per outcome.
+    """An estimator's own path (no covariance yet) and one source per outcome: a regression, or a `Part` of its own.
 
-    The rows of the path are the contrasts of the regressions, one regression after the other. Every estimator of the
-    registry is a function (Panel, Design) → Fit; the router does the rest.
+    The rows of the path are the quantities of the sources, one source after the other (a regression's are its
+    contrasts). Every estimator of the registry is a function (Panel, Design) → Fit; the router does the rest.
     """
 
     path: EffectPath
-    regressions: tuple[Regression, ...]
+    sources: tuple[Regression | Part, ...]
+
+    @property
+    def regressions(self) -> tuple[Regression, ...]:
+        """The sources, where all of them are regressions; otherwise none."""
+        found = tuple(s for s in self.sources if isinstance(s, Regression))
+        return found if len(found) == len(self.sources) else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,4 +165,4 @@ def assemble(method: str, panel: Panel, design: Design, pieces: Sequence[Piece],
         notes=tuple(dict.fromkeys(n for p in pieces for n in p.notes)),
         sources=sources,
     )
-    return Fit(path=path, regressions=tuple(p.regression for p in pieces))
+    return Fit(path=path, sources=tuple(p.regression for p in pieces))

@@ -20,11 +20,12 @@ from scipy.special import stdtr, stdtrit
 
 from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, UserError, frozen_array
 from . import permutation, size, studentised, wild
-from .facts import Part, RowFacts, facts_of, parts_of, scores_of, usual_df, usual_vcov
+from .facts import RowFacts, Share, covariance_of, facts_of, shares_of, usual_df, usual_vcov
 from .fit import Fit
+from .parts import RegressionPart
 from .registry import fit_of
 
-METHODS = ("auto", "cr1", "cr2", "cr3", "wild", "permutation", "usual")
+METHODS = ("auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "usual")
 LOW_DF = 4.0
 """Below it a studentised-randomisation p is shown beside the interval, where the design allows one."""
 
@@ -39,7 +40,8 @@ def inference(path: EffectPath, panel: Panel, method: str = "auto") -> EffectPat
     """Attach inference to the rows of a path, also after `combine`, `select` or `averted`.
 
     path     a path of a registered estimator with its `transform`; panel: the panel it was fitted on
-    method   "auto" (the router), "cr1", "cr2", "cr3" (Satterthwaite df but for cr1: t(G−1)), "wild" (restricted wild
+    method   "auto" (the router), "analytic" (the estimator's own published covariance, t(G−1); a regression's is cr1),
+             "cr1", "cr2", "cr3" (Satterthwaite df but for cr1: t(G−1)), "wild" (restricted wild
              cluster bootstrap, interval by inversion), "permutation" (placebo ranks; exact only where
              `design.assignment` is "random"), "usual" (textbook standard error, independent rows)
     Returns a new path with `inference`, `vcov`, `scores` (vcov = scoresᵀ scores) and `vcov_rule`.
@@ -54,19 +56,23 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
     if method not in METHODS:
         raise UserError("did_unknown_rule", rule=method, known=list(METHODS))
     transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
-    parts = parts_of(fit, transform)
-    facts = facts_of(path, fit, transform, parts)
+    shares = shares_of(fit, transform)
+    facts = facts_of(path, shares)
     rule = {"auto": "cr3", "wild": "cr1", "permutation": "cr1", "usual": "cr1"}.get(method, method)
-    scores = scores_of(parts, rule)
+    scores, vcov = covariance_of(shares, rule)
     path = replace(
-        path, scores=frozen_array(scores), vcov=frozen_array(scores.T @ scores), vcov_rule=rule, inference=()
+        path,
+        scores=None if scores is None else frozen_array(scores),
+        vcov=frozen_array(vcov),
+        vcov_rule=rule,
+        inference=(),
     )
     context = Context(
         path=path,
         fit=fit,
         panel=panel,
         transform=transform,
-        parts=parts,
+        shares=shares,
         facts=facts,
         placebos=_placebos(path, panel, facts, method),
         studentised=_studentised(path, fit, panel, transform, facts, method),
@@ -86,7 +92,7 @@ class Context:
     fit: Fit
     panel: Panel
     transform: np.ndarray
-    parts: tuple[Part, ...]
+    shares: tuple[Share, ...]
     facts: RowFacts
     placebos: permutation.Placebos | None
     studentised: np.ndarray
@@ -189,10 +195,10 @@ def t_interval(estimate: float, std_error: float, df: float, level: float) -> di
 
 def _robust(context: Context, i: int, method: str) -> Inference:
     path, facts = context.path, context.facts
-    df = float(facts.n_clusters[i] - 1 if method == "cr1" else facts.df[i])
+    df = float(facts.n_clusters[i] - 1 if method in ("cr1", "analytic") else facts.df[i])
     se = _std_error(path, i)
     reason = _reason(context, i, df) if method == "auto" else "requested"
-    extra: dict[str, Any] = {} if method == "cr1" else {"working": "inference.note.working_response"}
+    extra: dict[str, Any] = {} if method in ("cr1", "analytic") else {"working": "inference.note.working_response"}
     if method == "auto":
         extra |= _beside(context, i, df)
     if context.fit.path.method == "first_difference":
@@ -247,22 +253,19 @@ def _usual_beside(context: Context, i: int) -> dict[str, Any]:
 
 def _usual_df(context: Context, i: int) -> float:
     """The fewest residual degrees of freedom of the regressions that the row draws on."""
-    live = [r for r, p in zip(context.fit.regressions, context.parts) if p.contrast[i].any()]
+    live = [r for r, share in zip(context.fit.regressions, context.shares) if share.live[i]]
     return float(min(usual_df(context.fit, r) for r in live))
 
 
 def _wild(context: Context, i: int) -> Inference:
-    live = [p for p in context.parts if p.contrast[i].any()]
+    live = [share for share in context.shares if share.live[i]]
     if len(live) != 1:
         raise UserError("wild_joint_outcomes", row=context.path.terms[i].term)
-    part, path = live[0], context.path
-    result = wild.bootstrap(
-        part.system,
-        part.contrast[i],
-        level=path.design.level,
-        seed=path.design.seed,
-    )
-    shift = float(path.estimate[i]) - float(part.contrast[i] / part.system.scale @ part.system.beta)
+    part, path = live[0].part, context.path
+    assert isinstance(part, RegressionPart)
+    contrast = part.contrast(live[0].rows[i : i + 1])[0]
+    result = wild.bootstrap(part.system, contrast, level=path.design.level, seed=path.design.seed)
+    shift = float(path.estimate[i]) - float(contrast / part.system.scale @ part.system.beta)
     return Inference(
         rule="wild",
         reason="inference.reason.requested",

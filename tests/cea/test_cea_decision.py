@@ -90,7 +90,7 @@ def test_a_stratum_with_few_expected_cases_has_no_effect() -> None:
     assert np.abs(base.values[:, 1:]).max() == 0
     pooled = cea.averted_draws(path(**SMALL), N, small="pooled", expected={"death": 3.0})  # type: ignore[arg-type]
     np.testing.assert_allclose(pooled.estimate, [40, 6 * 65 / 515, 3 * 65 / 515])
-    np.testing.assert_allclose(pooled.values[:, 1] / 6, pooled.values[:, 2] / 3)
+    np.testing.assert_allclose(pooled.values[:, 1] / 6, pooled.values[:, 2] / 3, atol=1e-9)  # a draw may be near zero
 
 
 def test_one_set_of_draws_feeds_both_sides(costs: UnitCosts) -> None:
