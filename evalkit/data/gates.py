@@ -150,7 +150,9 @@ def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
         for name, place in absent[:5]
     ]
     return Gate(
-        name="places_complete", passed=not absent if names else None, detail={"n": len(absent), "items": items or NOTHING}
+        name="places_complete",
+        passed=not absent if names else None,
+        detail={"n": len(absent), "items": items or NOTHING},
     )
 
 

@@ -68,7 +68,7 @@ def headline(name: str, values: Mapping[str, Any], lang: str) -> str:
 
 
 def order(name: str, values: Mapping[str, Any]) -> str:
-    """What a headline value is sorted by: its number, the first of several, else its word; empty where there is none."""
+    """What a headline value is sorted by: its number, the first of several, else its word; empty for none."""
     value = values.get(name)
     first = (value[0] if value else None) if isinstance(value, list) else value
     return "" if first is None else str(first)

@@ -12,7 +12,7 @@ from .. import __version__
 from ..sources import works
 from ..text import has, local, number, t, timed
 from .engine import HEADING
-from .pages import CSP, as_of, editions, headline, headline_names, imprint, style, subject, words
+from .pages import CSP, as_of, headline, headline_names, imprint, style, subject, words
 from .results import file_digest
 
 EXHIBIT = "application/vnd.evalkit.exhibit+json"
@@ -111,7 +111,9 @@ def _facts(results: Mapping[str, Any], lang: str) -> dict[str, Any]:
 def _provenance(results: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
     used = [[i["path"], _table(i["table"], lang), number(i["rows"], lang), i["sha256"][:16]] for i in results["inputs"]]
     settings = {**results["parameters"], "kind": t(f"page.kind.{results['kind']}", lang)}
-    parameters = [[t(f"page.parameter.{k}", lang), timed(str(v), lang)] for k, v in settings.items() if v not in ("", None)]
+    parameters = [
+        [t(f"page.parameter.{k}", lang), timed(str(v), lang)] for k, v in settings.items() if v not in ("", None)
+    ]
     versions = [[name, version] for name, version in {"evalkit": results["evalkit"], **results["versions"]}.items()]
     known = works()
     sources = [[key, known[key].citation or known[key].title if key in known else ""] for key in results["sources"]]

@@ -34,8 +34,10 @@ from .pages import (
 from .results import read_results, write_text
 from .stages import FOLDERS, KINDS
 
-_WORDS = ("skip", "index", "index_colophon", "data_gates", "languages", "filter", "by_name", "all", "reset", "details")
-_WORDS += ("withheld", "problems")
+_WORDS = (
+    *("skip", "index", "index_colophon", "data_gates", "languages", "filter", "by_name", "all", "reset", "details"),
+    *("withheld", "problems"),
+)
 _SAID = ("shown", "none", "ascending", "descending", "original")
 _PROBLEM = ("file", "sheet", "row", "column", "expected", "found", "next")
 COLUMNS = 6
@@ -146,7 +148,9 @@ def _row(
 ) -> dict[str, Any]:
     gates, values = results.get("gates", task["gates"]), results.get("values", {})
     path = f"{FOLDERS[task['kind']]}/{task['id']}"
-    links = [{**edition, "href": edition["file"]} for edition in editions(languages, lambda x: f"{path}/report.{x}.html")]
+    links = [
+        {**edition, "href": edition["file"]} for edition in editions(languages, lambda x: f"{path}/report.{x}.html")
+    ]
     concerns = [gate_words(g, lang) for g in gates if g["passed"] is not True]
     return {
         **_head(task, results, lang),

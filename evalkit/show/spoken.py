@@ -4,7 +4,7 @@ voice and the page its font."""
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache
 from html import escape
 
 HAN = re.compile("[\\u3400-\\u9fff]+")
@@ -28,7 +28,7 @@ def _marked(run: str, lang: str) -> str:
     return f'<span lang="{QUOTED}">{run}</span>'
 
 
-@lru_cache(maxsize=None)
+@cache
 def simplified_only(character: str) -> bool:
     """Whether a Han character is in the national standard of Simplified Chinese (GB 2312) and not in Big5."""
     return bool(HAN.fullmatch(character)) and _in(character, "gb2312") and not _in(character, "big5")

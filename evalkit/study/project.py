@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import assess, did
-from ..core import Column, Design, EffectPath, Panel, Score, Section, to_plain
+from ..core import Column, Design, EffectPath, Message, Panel, Score, Section, to_plain
 from . import economics as money
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case

@@ -68,7 +68,12 @@ def build(folder: Path) -> Path:
 
 def _withheld(plan: Any) -> list[dict[str, Any]]:
     """A place of each way to have no report: an error in a cell, a stop gate, problems of the office files."""
-    gate = {"name": "totals_tie", "passed": False, "severity": "stop", "detail": {"checked": 4, "n": 1, "items": HOSTILE}}
+    gate = {
+        "name": "totals_tie",
+        "passed": False,
+        "severity": "stop",
+        "detail": {"checked": 4, "n": 1, "items": HOSTILE},
+    }
     where = {"file": f"raw/{HOSTILE}.xlsx", "sheet": "表1", "row": 7, "column": "受伤日期"}
     problems = [
         {"key": "bad_date", "where": where, "values": {"value": HOSTILE, "more": ""}},
@@ -76,9 +81,19 @@ def _withheld(plan: Any) -> list[dict[str, Any]]:
         {"key": "empty_file", "where": {**dict.fromkeys(where), "file": "raw/空.csv"}, "values": {}},
     ]
     return [
-        {**_task("440400", {"zh-Hans": HOSTILE, "en": HOSTILE}), "status": "failed", "failure": "cell_error", "cell": 3},
+        {
+            **_task("440400", {"zh-Hans": HOSTILE, "en": HOSTILE}),
+            "status": "failed",
+            "failure": "cell_error",
+            "cell": 3,
+        },
         {**_task("440500", plan.place_name("440500")), "status": "stopped", "failure": "gate_stopped", "gates": [gate]},
-        {**_task("440600", plan.place_name("440600")), "status": "failed", "failure": "user_error", "problems": problems},
+        {
+            **_task("440600", plan.place_name("440600")),
+            "status": "failed",
+            "failure": "user_error",
+            "problems": problems,
+        },
     ]
 
 

@@ -28,9 +28,7 @@ def checked(page: Any) -> tuple[list[dict[str, Any]], int]:
 def grave(page: Any) -> list[tuple[str, str, list[str]]]:
     violations, passed = checked(page)
     assert passed > 15
-    return [
-        (v["id"], v["help"], [n["html"][:160] for n in v["nodes"][:3]]) for v in violations if v["impact"] in GRAVE
-    ]
+    return [(v["id"], v["help"], [n["html"][:160] for n in v["nodes"][:3]]) for v in violations if v["impact"] in GRAVE]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -67,7 +65,7 @@ def test_the_checker_bites(chromium: Any, run_folder: Path) -> None:
     page, _, _ = opened(chromium, run_folder / index_file("en"), 1200)
     page.evaluate(
         "document.querySelector('main').insertAdjacentHTML('beforeend',"
-        " '<p style=\"color:#ccc\">pale words</p><button></button><img src=\"data:,\">')"
+        ' \'<p style="color:#ccc">pale words</p><button></button><img src="data:,">\')'
     )
     assert {v[0] for v in grave(page)} >= {"color-contrast", "button-name", "image-alt"}
     page.close()

@@ -70,7 +70,7 @@ def equal(one: float, other: float) -> bool:
 
 @pytest.mark.parametrize("lang", [x for x in text.LANGUAGES if x != "en"])
 def test_the_numbers_read_back_are_equal(ran: Ran, lang: str) -> None:
-    """Block by block, cover, headlines, tables, sentences, provenance and index hold the numbers of the English page."""
+    """Block by block, cover, headlines, tables, sentences, provenance and index hold the English numbers."""
     assert ran.code == 0, ran.said
     english, compared = pages(ran, "en"), Counter()
     for name, path in pages(ran, lang).items():
@@ -115,9 +115,8 @@ def quotes(ran: Ran) -> str:
             strings.append(value)
         elif isinstance(value, dict):
             named = "zh-Hant" in value
-            for key, inner in value.items():
-                if not named:
-                    gather(inner)
+            for inner in () if named else value.values():
+                gather(inner)
         elif isinstance(value, list):
             for inner in value:
                 gather(inner)
