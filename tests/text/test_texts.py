@@ -13,11 +13,12 @@ from evalkit.show.spoken import simplified_only
 
 QUOTING = ("problem.", "workspace.rule.")
 """Messages that quote words as they stand in office files."""
-MAINLAND = """
-信息 文件夾 默認 打印 屏幕 視頻 硬盤 鼠標 服務器 聚類 窗口 口徑 台賬 台帳
-質量 程序員 數據庫 缺省 激活 登錄 事故 優化 反饋 渠道 力度 處理組 合同 系數
-貫徹 報送 地市 互聯網 短信 單元格內 複印 例工傷 請請
-""".split()
+MAINLAND = (
+    "信息", "文件夾", "默認", "打印", "屏幕", "視頻", "硬盤", "鼠標", "服務器", "聚類", "窗口", "口徑",
+    "台賬", "台帳", "質量", "程序員", "數據庫", "缺省", "激活", "登錄", "事故", "優化", "反饋", "渠道",
+    "力度", "處理組", "合同", "系數", "貫徹", "報送", "地市", "互聯網", "短信", "單元格內", "複印", "例工傷",
+    "請請",
+)  # fmt: skip
 """Words of mainland offices and software for which Hong Kong and Macao have others: 資訊, 資料夾, 預設, 列印, 螢幕 …"""
 PLANS = Path(text.__file__).resolve().parents[1] / "plans"
 
