@@ -35,7 +35,7 @@ PUBLIC = {
         write_canonical
     """,
     "evalkit.did": """
-        ESTIMATORS counterfactual effective_clusters event_study first_difference gap inference leave_one_out
+        ESTIMATORS att_gt counterfactual effective_clusters event_study first_difference gap inference leave_one_out
         log_rate ppml ppml_event_study separated simulated_size twfe
     """,
     "evalkit.show": """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 from ..core import Design, EffectPath, Panel
 from .gap import gap
 from .inference import fit_path, inference
@@ -13,6 +16,7 @@ from .size import simulated_size
 
 __all__ = [
     "ESTIMATORS",
+    "att_gt",
     "counterfactual",
     "effective_clusters",
     "event_study",
@@ -27,6 +31,31 @@ __all__ = [
     "simulated_size",
     "twfe",
 ]
+
+
+def att_gt(
+    panel: Panel, design: Design | None = None, *, method: Literal["dr", "ipw", "reg"] | None = None
+) -> EffectPath:
+    """ATT(g,t): the effect on every cohort in every period, with one joint covariance (Callaway and Sant'Anna 2021).
+
+    Parameters
+        panel   outcomes (N, T), cohort and cluster (N,); covariates, analytic weights (N, T) where the design or the
+                panel has them, both taken at the base period. A panel with missing cells (`missing="keep"`) is read
+                row by row, as are repeated cross-sections (`Design.sampling="cross_section"`)
+        design  control "never", "not_yet" (every unit untreated by then) or "auto"; base "universal" or "varying";
+                anticipation, covariates, selection window, window of event times shown, rule of inference
+        method  with covariates: "dr" doubly robust, "ipw" weighting (normalised), "reg" outcome regression;
+                `design.adjustment` without it. Without covariates the three coincide
+    Returns an EffectPath in the outcome's unit, rows "cohort=g,time=t"; `combine("event_time")`, `("cohort")`,
+    `("calendar")`, `("overall")` aggregate with the cohorts' sizes and carry the error of estimating them. Rule
+    "analytic" is the published covariance (cluster sums of the influence function, no small-sample factor); "auto" the
+    jackknife over clusters. Cells that cannot be estimated are in `EffectPath.refused` with the reason.
+    Raises UserError: did_unknown_outcome, did_unknown_covariate, did_unknown_rule, no_never_treated,
+    no_not_yet_treated, no_treated_unit, no_comparison_unit, selection_window_outside, effect_not_identified.
+    Not where treatment switches off; not for covariates that the programme moves.
+    """
+    design = design or Design()
+    return fit_path("att_gt", panel, design if method is None else replace(design, adjustment=method))
 
 
 def twfe(panel: Panel, design: Design | None = None) -> EffectPath:

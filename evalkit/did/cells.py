@@ -67,7 +67,7 @@ def select(panel: Panel, design: Design, observed: np.ndarray) -> Cells:
     """
     if design.base != "universal":
         raise UserError("base_not_universal", base=design.base)
-    keep_time, notes = _periods(panel, design)
+    keep_time, notes = sampled_periods(panel, design)
     cohort, keep_unit, stop = _comparison(panel, design)
     keep_time = keep_time & (np.arange(panel.n_periods) < stop)
     treated = cohort < stop
@@ -93,7 +93,8 @@ def select(panel: Panel, design: Design, observed: np.ndarray) -> Cells:
     )
 
 
-def _periods(panel: Panel, design: Design) -> tuple[np.ndarray, list[str]]:
+def sampled_periods(panel: Panel, design: Design) -> tuple[np.ndarray, list[str]]:
+    """(T,) periods outside the selection window, and notes."""
     keep = np.ones(panel.n_periods, dtype=bool)
     if design.selection_window is None:
         return keep, []

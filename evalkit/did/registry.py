@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core import Design, Panel, UserError
+from .att_gt import att_gt_fit
 from .first_difference import first_difference_fit
 from .fit import Fit
 from .ppml import ppml_event_study_fit, ppml_fit
 from .twfe import event_study_fit, twfe_fit
 
 ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
+    "att_gt": att_gt_fit,
     "twfe": twfe_fit,
     "event_study": event_study_fit,
     "first_difference": first_difference_fit,
