@@ -19,6 +19,7 @@ __all__ = [
     "att_gt",
     "counterfactual",
     "effective_clusters",
+    "etwfe",
     "event_study",
     "first_difference",
     "gap",
@@ -29,6 +30,7 @@ __all__ = [
     "ppml_event_study",
     "separated",
     "simulated_size",
+    "sunab",
     "twfe",
 ]
 
@@ -120,3 +122,44 @@ def ppml_event_study(panel: Panel, design: Design | None = None) -> EffectPath:
     (`EffectPath.combine`), never by averaging log ratios.
     """
     return fit_path("ppml_event_study", panel, design or Design())
+
+
+def etwfe(
+    panel: Panel,
+    design: Design | None = None,
+    *,
+    family: Literal["gaussian", "poisson"] = "gaussian",
+    effects: Literal["unit", "cohort"] = "unit",
+) -> EffectPath:
+    """Extended two-way fixed effects: one effect per cohort and period; Poisson with exposure for counts.
+
+    gaussian  y_it = α_i + λ_t + θ_gt + u_it;   poisson  E[y_it] = exposure · completeness · exp(α_i + λ_t + θ_gt)
+
+    Parameters
+        panel    outcomes (N, T); for "poisson" counts ≥ 0 with exposure and completeness where the panel has them and no
+                 weights; analytic weights (N, T) are used by "gaussian"
+        design   control "never": all leads, compared with the never treated; otherwise no leads: every untreated cell
+                 compares and a cohort's whole past is its baseline. Covariates enter interacted with every effect
+                 (centred at its cells), with slopes by period and cohort. Anticipation moves the start of effects
+        effects  "unit" effects (they differ from "cohort" dummies where exposure paths, weights or covariates differ
+                 between a cohort's units; dummies are the check)
+    Returns an EffectPath, rows "cohort=g,time=t". Poisson rows are log rate ratios log(Σ observed / Σ μ0) with counts
+    observed and μ0: `combine` adds counts, `averted` gives cases averted, `rate` the difference per 100,000. A cell
+    without a case has ratio 0 and μ0; one whose cohort has no case before the start has no ratio (μ0 = 0); one whose
+    period has no case among comparisons is left out: all noted. Cells without a control are in `EffectPath.refused`.
+    Raises UserError: as `twfe` and, for "poisson", as `ppml`.
+    Not where a cohort's baseline holds a handful of cases: pool cohorts. Source: Wooldridge (2021, 2023).
+    """
+    name = {"gaussian": "etwfe", "poisson": "etwfe_poisson"}[family] + ("" if effects == "unit" else "_cohort")
+    return fit_path(name, panel, design or Design())
+
+
+def sunab(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Sun and Abraham (2021): cohort × period effects with all leads against the never treated, or the last cohort.
+
+    Parameters, units and errors as in `etwfe`, but covariates are plain regressors. Rows "cohort=g,time=t", the base
+    period zero; `combine("event_time")` weighs cohorts by their observations (the interaction-weighted estimator, shares
+    taken as given). "analytic" and "cr1" are the cluster-robust covariance with R fixest's small-sample factor.
+    Not with few never-treated units: they alone carry every comparison; `etwfe` without leads uses all untreated cells.
+    """
+    return fit_path("sunab", panel, design or Design())
