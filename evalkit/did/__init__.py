@@ -23,6 +23,7 @@ __all__ = [
     "event_study",
     "first_difference",
     "gap",
+    "imputation",
     "inference",
     "leave_one_out",
     "log_rate",
@@ -32,6 +33,7 @@ __all__ = [
     "simulated_size",
     "sunab",
     "twfe",
+    "two_stage",
 ]
 
 
@@ -163,3 +165,32 @@ def sunab(panel: Panel, design: Design | None = None) -> EffectPath:
     Not with few never-treated units: they alone carry every comparison; `etwfe` without leads uses all untreated cells.
     """
     return fit_path("sunab", panel, design or Design())
+
+
+def imputation(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Imputation (Borusyak, Jaravel and Spiess 2024): outcomes minus what untreated cells say they would have been.
+
+    Unit and period effects are fitted on untreated cells (before notice, and of the never treated) and the effect of a
+    cohort in a period is the weighted mean of what is left there; the efficient estimator where errors are
+    independent. Balanced, without weights and covariates it equals `etwfe` without leads.
+    Parameters
+        panel   outcomes (N, T), missing cells allowed; analytic weights (N, T) in both steps
+        design  anticipation, selection window, covariates (constant within units: a slope by period; others plainly);
+                `window` with a first event time −L < 0 adds the L leads of a regression of its own on untreated cells, the
+                authors' pre-trend test; control "never" is noted, as every untreated cell compares
+    Returns an EffectPath, rows "cohort=g,time=t"; `combine("event_time")` is their horizon, `combine("overall")` the
+    average over treated cells. Rule "analytic" is their conservative covariance (residuals centred at cohort × period
+    averages, clustered); "auto" the cluster jackknife of both steps. Cells without untreated cells to compare are refused.
+    Raises UserError as `att_gt`. Not with a handful of untreated cells a period: they carry every comparison.
+    """
+    return fit_path("imputation", panel, design or Design())
+
+
+def two_stage(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Two-stage difference-in-differences (Gardner 2022): the estimates of `imputation` with GMM covariance.
+
+    Aggregates carry the error of their cells' sizes (rule "analytic", as R did2s, no small-sample factor). With a first
+    event time −L < 0 in `design.window` leads are means of first-stage residuals: shrunk towards zero, no pre-trend
+    test, not for `honest` (noted). Parameters, units and errors as in `imputation`.
+    """
+    return fit_path("two_stage", panel, design or Design())
