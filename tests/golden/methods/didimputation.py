@@ -29,7 +29,14 @@ def panel_of(parts, data):
     return evalkit.panel(frame, time="year", **columns)
 
 
-@covers("didimputation/*")
+@covers(
+    "didimputation/*",
+    unmet={
+        "didimputation/*/static_weights term:treat": "R multiplies the columns of its projection by w where its first stage "
+        "weighs by w (√w would do): the influence weights are then those of an estimator weighted by w². Ours are those of "
+        "the estimate itself, equation (6) of the paper."
+    },
+)
 def compute(case, data):
     parts = case.name.split("/")
     panel = panel_of(parts, data)
