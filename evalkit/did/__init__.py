@@ -9,22 +9,27 @@ from .influence import effective_clusters, leave_one_out
 from .ppml import counterfactual, separated
 from .rates import log_rate
 from .registry import ESTIMATORS
+from .sensitivity import breakdown, honest, pretrend_power, trend_evidence
 from .size import simulated_size
 
 __all__ = [
     "ESTIMATORS",
+    "breakdown",
     "counterfactual",
     "effective_clusters",
     "event_study",
     "first_difference",
     "gap",
+    "honest",
     "inference",
     "leave_one_out",
     "log_rate",
     "ppml",
     "ppml_event_study",
+    "pretrend_power",
     "separated",
     "simulated_size",
+    "trend_evidence",
     "twfe",
 ]
 
