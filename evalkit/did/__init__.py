@@ -6,6 +6,9 @@ from ..core import Design, EffectPath, Panel
 from .gap import gap
 from .inference import fit_path, inference
 from .influence import effective_clusters, leave_one_out
+from .outcomes import outcomes
+from .placebo import placebo
+from .power import power
 from .ppml import counterfactual, separated
 from .rates import log_rate
 from .registry import ESTIMATORS
@@ -24,6 +27,9 @@ __all__ = [
     "inference",
     "leave_one_out",
     "log_rate",
+    "outcomes",
+    "placebo",
+    "power",
     "ppml",
     "ppml_event_study",
     "pretrend_power",

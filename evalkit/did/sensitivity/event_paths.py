@@ -24,6 +24,8 @@ from .control_paths import control_paths_vcov
 
 ASYMMETRIC = ("imputation", "two_stage", "bjs")
 """Estimators whose pre-period coefficients are measured against another baseline than their effects."""
+Target = str | int | Sequence[float]
+"""An effect: "first", "average", an event time, or weights on the treated periods."""
 CLUSTERS_PER_ROW = 2
 LEAST_EFFECTIVE = 6.0
 
@@ -72,7 +74,7 @@ class EventStudy:
 def event_study_of(
     path: EffectPath,
     *,
-    target: str | int | Sequence[float] = "first",
+    target: Target = "first",
     outcome: str | None = None,
     panel: Panel | None = None,
     checked: bool = True,
@@ -141,7 +143,7 @@ def _rows_of(path: EffectPath, outcome: str | None) -> tuple[list[int], int]:
     return rows, reference
 
 
-def _target(path: EffectPath, post: list[int], target: str | int | Sequence[float]) -> np.ndarray:
+def _target(path: EffectPath, post: list[int], target: Target) -> np.ndarray:
     times = [int(path.terms[i].event_time or 0) for i in post]
     treated = np.array([t >= 0 for t in times])
     out = np.zeros(len(post))

@@ -1,8 +1,8 @@
 """Fixed-length intervals under smoothness, exact: the shortest interval of a linear estimator (Armstrong and Kolesár).
 
-The estimator is l'β̂_post + f'β̂_pre. Written on the changes of slope s_j it is θ + Σ_j w_j s_j + noise, so its largest bias
-under |s_j| ≤ M is M ‖w‖₁. The w_j at and after the reference follow from l; those before it, x, are free (pre − 1 of
-them), and f = K x + w₀ e. The trade-off between bias and variance,
+The estimator is l'β̂_post + f'β̂_pre. Written on the changes of slope s_j it is θ + Σ_j w_j s_j + noise, so its largest
+bias under |s_j| ≤ M is M ‖w‖₁. The w_j at and after the reference follow from l; those before it, x, are free
+(pre − 1 of them), and f = K x + w₀ e. The trade-off between bias and variance,
 
     min over x of ½ var(x) + κ ‖x‖₁,
 
@@ -101,7 +101,9 @@ def lasso_path(q: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             joins = np.where(slope != -1, (kappa - gradient) / (1 + slope), np.inf)
             joins_low = np.where(slope != 1, (kappa + gradient) / (1 - slope), np.inf)
             leaves = np.where(step * sign[a] < 0, -x[a] / step, np.inf)
-        falls = np.minimum(np.where(joins > 1e-12 * knots[0], joins, np.inf), np.where(joins_low > 1e-12 * knots[0], joins_low, np.inf))
+        falls = np.minimum(
+            np.where(joins > 1e-12 * knots[0], joins, np.inf), np.where(joins_low > 1e-12 * knots[0], joins_low, np.inf)
+        )
         falls[a] = np.inf
         leaves = np.where(leaves > 1e-12 * knots[0], leaves, np.inf)
         fall = min(float(falls.min(initial=np.inf)), float(leaves.min(initial=np.inf)), kappa)

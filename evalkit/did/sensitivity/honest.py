@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from ...core import EffectPath, Panel, UserError
-from ..influence import drop_cluster
 from ..inference import fit_path, inference
-from .event_paths import EventStudy, event_study_of
+from ..influence import drop_cluster
+from .event_paths import EventStudy, Target, event_study_of
 from .intervals import RobustStudy, TestName, default_test
 from .pretrends import slope_for
 from .restrictions import BIAS, KINDS, MONOTONE, Kind, Restriction
@@ -27,7 +27,7 @@ LARGEST = 3
 ROBUST_BREAKDOWN = 1.0
 DETECTION = 0.8
 SLOPE_SHARE = 0.5
-"""Evidence level B: breakdown M̄ at least 1, and the slope detectable at 80 % at most half the effect (`methods.md` 4)."""
+"""Evidence level B: breakdown M̄ ≥ 1, and the slope detectable at 80 % at most half the effect (`methods.md` 4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def honest(
     restriction: Kind = "relative_magnitude",
     grid: Sequence[float] | None = None,
     *,
-    target: str | int | Sequence[float] = "first",
+    target: Target = "first",
     outcome: str | None = None,
     test: TestName | None = None,
     bias: str | None = None,
@@ -144,31 +144,31 @@ def honest(
     """
     study = event_study_of(path, target=target, outcome=outcome, panel=panel)
     robust = _robust(study, path, restriction, test, bias, monotone)
-    common = {
-        "restriction": restriction,
-        "test": robust.test,
-        "target": study.label,
-        "outcome": study.outcome,
-        "estimate": study.point,
-        "level": path.design.level,
-        "covariance": study.covariance,
-        "inflation": study.inflation,
-        "refused": study.refused,
-        "notes": study.notes,
-    }
-    low, high = robust.original
+    found = Sensitivity(
+        restriction=restriction,
+        test=robust.test,
+        target=study.label,
+        outcome=study.outcome,
+        estimate=study.point,
+        original=(float("nan"), float("nan")),
+        level=path.design.level,
+        covariance=study.covariance,
+        inflation=study.inflation,
+        refused=study.refused,
+        notes=study.notes,
+    )
     if study.refused:
-        return Sensitivity(original=(float("nan"), float("nan")), **common)
-    shift = study.shift
+        return found
+    shift, (low, high) = study.shift, robust.original
     sizes = _sizes(grid, restriction, robust)
-    found = np.array([robust.interval(size) for size in sizes]).reshape(-1, 2) + shift
-    return Sensitivity(
+    ends = np.array([robust.interval(size) for size in sizes]).reshape(-1, 2) + shift
+    return replace(
+        found,
         original=(low + shift, high + shift),
         size=sizes,
-        conf_low=tuple(found[:, 0].tolist()),
-        conf_high=tuple(found[:, 1].tolist()),
+        conf_low=tuple(ends[:, 0].tolist()),
+        conf_high=tuple(ends[:, 1].tolist()),
         breakdown=robust.breakdown(-shift),
-        **common,
     )
 
 
@@ -177,7 +177,7 @@ def breakdown(
     restriction: Kind = "relative_magnitude",
     *,
     null: float = 0.0,
-    target: str | int | Sequence[float] = "first",
+    target: Target = "first",
     outcome: str | None = None,
     bias: str | None = None,
     monotone: str | None = None,
@@ -215,7 +215,7 @@ def breakdown(
 def trend_evidence(
     path: EffectPath,
     *,
-    target: str | int | Sequence[float] = "average",
+    target: Target = "average",
     outcome: str | None = None,
     panel: Panel | None = None,
 ) -> TrendEvidence:
@@ -230,11 +230,9 @@ def trend_evidence(
         return TrendEvidence(level="C", breakdown=None, slope=None, half_effect=half, reasons=(study.refused,))
     size = _robust(study, path, "relative_magnitude", None, None, None).breakdown(-study.shift)
     slope = slope_for(study, DETECTION)
-    reasons = ("honest.reason.breakdown",) if size < ROBUST_BREAKDOWN else ()
-    reasons += ("honest.reason.slope",) if slope > half else ()
-    return TrendEvidence(
-        level="C" if reasons else "B", breakdown=size, slope=slope, half_effect=half, reasons=reasons
-    )
+    failed = {"honest.reason.breakdown": size < ROBUST_BREAKDOWN, "honest.reason.slope": slope > half}
+    reasons = tuple(key for key, fails in failed.items() if fails)
+    return TrendEvidence(level="C" if reasons else "B", breakdown=size, slope=slope, half_effect=half, reasons=reasons)
 
 
 def largest_clusters(panel: Panel, n: int = LARGEST) -> list[int]:
@@ -252,15 +250,14 @@ def _robust(
     _known("restriction", kind, KINDS)
     _known("bias", bias, (None, *BIAS))
     _known("monotone", monotone, (None, *MONOTONE))
-    test = test or default_test(kind, signs=bool(bias or monotone))
-    plain = kind == "smoothness" and not (bias or monotone)
-    _known("test", test, ("c_lf", "conditional", *(("c_flci",) if kind == "smoothness" else ()), *(("flci",) if plain else ())))
+    signs = bool(bias or monotone)
+    test = test or default_test(kind, signs)
+    fixed = () if kind != "smoothness" else ("c_flci",) if signs else ("c_flci", "flci")
+    _known("test", test, ("c_lf", "conditional", *fixed))
     return RobustStudy(
         estimate=study.estimate,
         vcov=study.inflated,
-        restriction=Restriction(
-            kind=kind, pre=study.pre, post=len(study.target), bias=bias, monotone=monotone
-        ),
+        restriction=Restriction(kind=kind, pre=study.pre, post=len(study.target), bias=bias, monotone=monotone),
         target=study.target,
         test=test,
         level=path.design.level,
@@ -280,20 +277,17 @@ def _sizes(grid: Sequence[float] | None, restriction: str, robust: RobustStudy) 
     return tuple(g * unit for g in GRIDS[restriction])
 
 
-def _without(path: EffectPath, panel: Panel, code: int, target: object, study: EventStudy, size_of) -> float:  # type: ignore[no-untyped-def]
+def _without(
+    path: EffectPath, panel: Panel, code: int, target: Target, study: EventStudy, size_of: Callable[[EventStudy], float]
+) -> float:
     """The breakdown value on a re-fit without one cluster, with the covariance of the same kind where it can be had."""
     smaller = drop_cluster(panel, code)
     try:
         again = fit_path(path.method, smaller, path.design)
-        if any(t.event_time is None or t.cohort for t in again.terms) or len(again) != len({t.event_time for t in again.terms}):
-            again = inference(again.combine("event_time"), smaller)
-        found = event_study_of(
-            again,
-            target=target,  # type: ignore[arg-type]
-            outcome=study.outcome,
-            panel=smaller,
-            checked=study.covariance != "clusters",
-        )
+        if len(again) > len({(t.outcome, t.event_time) for t in again.terms}):
+            again = inference(again.combine("event_time"), smaller, path.design.rule)
+        approximate = study.covariance != "clusters"
+        found = event_study_of(again, target=target, outcome=study.outcome, panel=smaller, checked=approximate)
         return float("nan") if found.refused else size_of(found)
     except UserError:
         return float("nan")

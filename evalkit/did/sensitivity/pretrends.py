@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core import EffectPath, Panel
-from .event_paths import EventStudy, event_study_of
+from .event_paths import EventStudy, Target, event_study_of
 from .normal_box import box_mean, box_probability
 
 
@@ -63,7 +63,7 @@ def pretrend_power(
     *,
     power: Sequence[float] = (0.5, 0.8),
     slope: float | None = None,
-    target: str | int | Sequence[float] = "first",
+    target: Target = "first",
     outcome: str | None = None,
     panel: Panel | None = None,
 ) -> PretrendPower:
