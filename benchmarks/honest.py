@@ -118,7 +118,9 @@ def main() -> None:
             )
             sys.stdout.write(f"{rows[-1]}\n")
     with OUT.open("w", newline="", encoding="utf-8") as handle:
-        handle.write(f"# python benchmarks/honest.py --peer P --repeats {args.repeats}; {platform.machine()}, 1 thread\n")
+        handle.write(
+            f"# python benchmarks/honest.py --peer P --repeats {args.repeats}; {platform.machine()}, 1 thread\n"
+        )
         writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -35,7 +35,7 @@ def outcomes(
     Returns the joint path (one covariance over outcomes, from the same cluster scores) and one row per outcome:
     outcome, family ("outcome", "negative_control"), estimate, std_error, df, conf_low, conf_high (pointwise),
     band_low, band_high (simultaneous within the family), p_value, p_adjusted, adjustment, refused.
-    adjustment "sup_t": multivariate t with the correlation of the cluster scores and the family's smallest degrees of
+    adjustment "none" for an outcome alone in its family; "sup_t": multivariate t with the correlation of the cluster scores and the family's smallest degrees of
     freedom, step-down p (Westfall and Young 1993), where G1* and G0* are at least 8 throughout; else "bonferroni" with
     t by outcome and Holm's p, which need no joint distribution. Refused outcomes carry neither and leave the family.
     Raises as the estimator. One primary outcome needs no adjustment: keep it out of the family.
@@ -63,7 +63,7 @@ def outcomes(
 
 def simultaneous(
     path: EffectPath, rows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, Literal["sup_t", "bonferroni"]]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, Literal["none", "sup_t", "bonferroni"]]:
     """Simultaneous interval and adjusted p of the rows (k,) of a path with inference, and the rule used."""
     assert path.vcov is not None
     said = [path.inference[i] for i in rows]
@@ -71,10 +71,11 @@ def simultaneous(
     estimate, level = path.estimate[rows], path.design.level
     t = np.abs(estimate) / se
     effective = min(min(s.effective_treated or 0.0, s.effective_control or 0.0) for s in said)
-    if effective < BAND_CLUSTERS:
+    alone = len(rows) == 1
+    if alone or effective < BAND_CLUSTERS:
         critical = stdtrit(df, 1 - (1 - level) / (2 * len(rows)))
         raw = 2 * stdtr(df, -t)
-        return estimate - critical * se, estimate + critical * se, _holm(raw), "bonferroni"
+        return estimate - critical * se, estimate + critical * se, _holm(raw), "none" if alone else "bonferroni"
     draws = _maximal_draws(path.vcov[np.ix_(rows, rows)], float(df.min()), path.design.seed)
     half = float(np.quantile(draws.max(axis=1), level)) * se
     return estimate - half, estimate + half, _step_down(t, draws), "sup_t"

@@ -260,7 +260,7 @@ def _exposure(panel: Panel) -> np.ndarray:
 def _regression(plan: Panel, outcome: str, rate: np.ndarray, design: Design, estimator: str, known: int) -> Regression:
     """The static regression of the plan with the outcome at its expected value: only its design matters."""
     usable = _usable(plan, outcome, design, estimator)
-    future = (np.arange(plan.n_periods) >= known) & usable[:, :known].any(axis=1)[:, None]
+    future = (np.arange(plan.n_periods) >= known) & np.any(usable[:, :known], axis=1, keepdims=True)
     usable = (usable | future) & (rate > 0)[:, None]
     cells, rows = static_layout(plan, design, usable)
     x = design_columns(plan, cells, rows, design.covariates)

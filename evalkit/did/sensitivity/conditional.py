@@ -23,7 +23,8 @@ from scipy.special import log_ndtr
 
 from ...core import UserError
 
-MOST_RAYS = 20_000
+MOST_PAIRS = 20_000
+"""Pairs of rays that one step of the double description may have to compare: about six periods with signs."""
 TOLERANCE = 1e-9
 
 
@@ -61,8 +62,11 @@ def _double_description(x: np.ndarray) -> np.ndarray:
         value[np.abs(value) < TOLERANCE * np.abs(rays).max(axis=1)] = 0.0
         support = rays > 0
         made = [rays[value == 0]]
-        for i in np.flatnonzero(value > 0):
-            for j in np.flatnonzero(value < 0):
+        above, below = np.flatnonzero(value > 0), np.flatnonzero(value < 0)
+        if len(above) * len(below) > MOST_PAIRS:
+            raise UserError("honest_too_many_periods", pairs=len(above) * len(below), most=MOST_PAIRS)
+        for i in above:
+            for j in below:
                 union = support[i] | support[j]
                 inside = ~(support & ~union).any(axis=1)
                 if inside.sum() == 2:
@@ -70,8 +74,6 @@ def _double_description(x: np.ndarray) -> np.ndarray:
                     new[~union] = 0.0
                     made.append((new / new.max())[None])
         rays = np.vstack(made)
-        if len(rays) > MOST_RAYS:
-            raise UserError("honest_too_many_periods", rays=len(rays), most=MOST_RAYS)
     return rays
 
 
