@@ -35,9 +35,10 @@ def outcomes(
     Returns the joint path (one covariance over outcomes, from the same cluster scores) and one row per outcome:
     outcome, family ("outcome", "negative_control"), estimate, std_error, df, conf_low, conf_high (pointwise),
     band_low, band_high (simultaneous within the family), p_value, p_adjusted, adjustment, refused.
-    adjustment "none" for an outcome alone in its family; "sup_t": multivariate t with the correlation of the cluster scores and the family's smallest degrees of
-    freedom, step-down p (Westfall and Young 1993), where G1* and G0* are at least 8 throughout; else "bonferroni" with
-    t by outcome and Holm's p, which need no joint distribution. Refused outcomes carry neither and leave the family.
+    adjustment "none" for an outcome alone in its family; "sup_t": multivariate t with the correlation of the cluster
+    scores and the family's smallest degrees of freedom, step-down p (Westfall and Young 1993), where G1* and G0* are
+    at least 8 throughout; else "bonferroni" with t by outcome and Holm's p, which need no joint distribution. Refused
+    outcomes carry neither and leave the family.
     Raises as the estimator. One primary outcome needs no adjustment: keep it out of the family.
     Source: Westfall and Young (1993); Holm (1979); `methods.md` 2.
     """

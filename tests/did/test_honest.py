@@ -111,7 +111,7 @@ def test_what_is_no_joint_event_study_is_refused(path, key, change):
 )
 def test_unknown_options_are_refused(path, options):
     """Options that do not exist, or tests that do not fit the restriction, are refused."""
-    with pytest.raises(UserError, match="honest_unknown_option|honest_no_target"):
+    with pytest.raises(UserError, match=r"honest_unknown_option|honest_no_target"):
         did.honest(path, **options)
 
 

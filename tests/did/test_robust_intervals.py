@@ -143,7 +143,7 @@ def test_one_period_after_the_reference():
 
 
 def test_least_squares_path_satisfies_its_conditions():
-    """At every knot and between them the path minimises ½x'qx + c'x + κ‖x‖₁ (subgradient within κ, zero where active)."""
+    """At every knot and between them the path minimises ½x'qx + c'x + κ‖x‖₁, by its subgradient."""
     rng = np.random.default_rng(2)
     for p in (1, 2, 5, 9):
         root = rng.normal(size=(p, p))
