@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..core import Design, EffectPath, Panel
+from .balance import balance
 from .gap import gap
 from .inference import fit_path, inference
 from .influence import effective_clusters, leave_one_out
@@ -17,6 +18,7 @@ from .size import simulated_size
 
 __all__ = [
     "ESTIMATORS",
+    "balance",
     "breakdown",
     "counterfactual",
     "effective_clusters",
