@@ -35,8 +35,9 @@ PUBLIC = {
         write_canonical
     """,
     "evalkit.did": """
-        ESTIMATORS att_gt counterfactual effective_clusters event_study first_difference gap inference leave_one_out
-        log_rate ppml ppml_event_study separated simulated_size twfe
+        ESTIMATORS att_gt balance breakdown counterfactual effective_clusters event_study
+        first_difference gap honest inference leave_one_out log_rate outcomes placebo power ppml
+        ppml_event_study pretrend_power separated simulated_size trend_evidence twfe
     """,
     "evalkit.show": """
         FIGURES check_exhibits display figure_png render
