@@ -10,8 +10,9 @@ import pytest
 
 from evalkit import did
 from evalkit.core import NEVER, Design, EffectPath, Panel, from_plain, to_plain
+from evalkit.did.inference import fit_path
 
-COUNT = {"ppml", "ppml_event_study"}
+COUNT = {"ppml", "ppml_event_study", "etwfe_poisson", "etwfe_poisson_cohort"}
 ALL = sorted(did.ESTIMATORS)
 LINEAR = sorted(set(did.ESTIMATORS) - COUNT)
 
@@ -41,7 +42,7 @@ def panel() -> Panel:
 
 
 def _fit(name: str, panel: Panel, design: Design | None = None) -> EffectPath:
-    return getattr(did, name)(panel, design or Design())
+    return fit_path(name, panel, design or Design())
 
 
 def _assert_same(a: EffectPath, b: EffectPath, factor: float = 1.0) -> None:
