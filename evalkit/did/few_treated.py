@@ -43,9 +43,9 @@ class FewTreated:
     enumerated: bool
 
 
-def conley_taber(panel: Panel, fit: Fit, response: Response, estimate: float, outcome: str, level: float, seed: int) -> (
-    FewTreated | None
-):
+def conley_taber(
+    panel: Panel, fit: Fit, response: Response, estimate: float, outcome: str, level: float, seed: int
+) -> FewTreated | None:
     """Treated clusters' errors drawn from comparison clusters' paths; None with fewer than two of these."""
     treated = np.flatnonzero(response.treated)
     pool = np.flatnonzero(~response.treated)
@@ -64,9 +64,9 @@ def conley_taber(panel: Panel, fit: Fit, response: Response, estimate: float, ou
     return _result(lambda gap: drawn, estimate, len(drawn), level, enumerated)
 
 
-def ferman_pinto(panel: Panel, fit: Fit, response: Response, estimate: float, outcome: str, level: float, seed: int) -> (
-    FewTreated | None
-):
+def ferman_pinto(
+    panel: Panel, fit: Fit, response: Response, estimate: float, outcome: str, level: float, seed: int
+) -> FewTreated | None:
     """All clusters' null paths, corrected for a variance a + b/exposure; None where paths have gaps."""
     load, at = response.load, response.at
     paths, _ = null_paths(panel, fit, outcome, at)

@@ -3,8 +3,8 @@
 "auto" (`methods.md` 1): one treated or one comparison cluster → not testable with this design, the effect is shown
 with its placebo rank and nothing else; otherwise the cluster jackknife (CR3) with Satterthwaite degrees of freedom,
 whatever they are (working covariance: identity on the response), with a studentised-randomisation p beside it below 4,
-where every cluster is one unit observed in every period, and no money means below 3. Any other method
-("cr1", "cr2", "cr3", "wild", "permutation", "usual") is given on request and labelled as requested.
+where every cluster is one unit observed in every period, and no money means below 3. Any other method is given on
+request and labelled as requested (`requested`).
 
 Inference always starts from a re-fit through `ESTIMATORS[path.method]` and the path's own `transform`, so that it also
 works after `combine` or `averted`.
@@ -22,10 +22,12 @@ from . import permutation, requested, size, studentised
 from .context import Context, refused, t_interval
 from .facts import RowFacts, Share, covariance_of, facts_of, shares_of, usual_vcov
 from .fit import Fit
-from .parts import part_of
+from .parts import RULES, part_of
 from .registry import fit_of
 
-METHODS = ("auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "usual")
+METHODS = (
+    "auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "conley_taber", "ferman_pinto", "usual",
+)  # fmt: skip
 LOW_DF = 4.0
 """Below it a studentised-randomisation p is shown beside the interval, where the design allows one."""
 
@@ -41,12 +43,13 @@ def inference(path: EffectPath, panel: Panel, method: str = "auto") -> EffectPat
 
     path     a path of a registered estimator with its `transform`; panel: the panel it was fitted on
     method   "auto" (the router), "analytic" (the estimator's own published covariance, t(G−1); a regression's is cr1),
-             "cr1", "cr2", "cr3" (Satterthwaite df but for cr1: t(G−1)), "wild" (restricted wild
-             cluster bootstrap, interval by inversion), "permutation" (placebo ranks; exact only where
-             `design.assignment` is "random"), "usual" (textbook standard error, independent rows)
+             "cr1", "cr2", "cr3" (Satterthwaite df but for cr1: t(G−1)), "wild" (restricted wild cluster bootstrap,
+             interval by inversion; cluster draws of the scores where the row is not of one regression), "permutation"
+             (placebo ranks; exact only where `design.assignment` is "random"), "conley_taber", "ferman_pinto" (few
+             treated clusters, each one unit seen in every period), "usual" (textbook standard error, independent rows)
     Returns a new path with `inference`, `vcov`, `scores` (vcov = scoresᵀ scores) and `vcov_rule`.
-    Raises UserError("did_unknown_rule"), ("did_unknown_method") for a path whose estimator is not registered,
-    ("wild_joint_outcomes") for "wild" on a row that draws on several outcomes, and whatever the estimator raises.
+    A row that the method cannot serve is refused with its reason. Raises UserError("did_unknown_rule"),
+    ("did_unknown_method") for a path whose estimator is not registered, and whatever the estimator raises.
     """
     return attach(path, fit_of(path.method, panel, path.design), panel, method)
 
@@ -58,7 +61,7 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
     transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
     shares = shares_of(fit, transform)
     facts = facts_of(path, shares)
-    rule = {"auto": "cr3", "wild": "cr1", "permutation": "cr1", "usual": "cr1"}.get(method, method)
+    rule = method if method in RULES else "cr3" if method == "auto" else "cr1"
     scores, vcov = covariance_of(shares, rule)
     path = replace(
         path,
@@ -78,7 +81,7 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         placebos=_placebos(path, panel, facts, method),
         studentised=_studentised(path, fit, panel, shares, facts, method),
     )
-    if method == "usual":
+    if method == "usual" and fit.regressions:
         path = replace(path, vcov=frozen_array(usual_vcov(fit, transform)), scores=None, vcov_rule="usual")
         context = replace(context, path=path)
     rows = tuple(_row(context, i, method) for i in range(len(path)))

@@ -81,9 +81,7 @@ def bootstrap(
     return of_forms(f, se, level=level, seed=seed, weights=weights, n=n, null=null)
 
 
-def of_forms(
-    f: Forms, se: float, *, level: float | None, seed: int, weights: str, n: int, null: float
-) -> WildResult:
+def of_forms(f: Forms, se: float, *, level: float | None, seed: int, weights: str, n: int, null: float) -> WildResult:
     """The bootstrap of any statistic that is a ratio of quadratic forms; se scales the statistic and the search."""
     g = f.numerator.shape[1]
     name = ("webb" if g <= FEW else "rademacher") if weights == "auto" else weights

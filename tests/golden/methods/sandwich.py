@@ -27,9 +27,10 @@ def compute(case, data):
     scale = np.sqrt((n - 1) / (n - k) if clustered else n / (n - k)) if kind == "HC1" else 1.0
     if clustered:
         adjusted = how.endswith("TRUE")
-        scale *= {"HC2": 1.0 if adjusted else np.sqrt((g - 1) / g), "HC3": 1.0 if adjusted else np.sqrt((g - 1) / g)}.get(
-            kind, np.sqrt(g / (g - 1)) if adjusted else 1.0
-        )
+        scale *= {
+            "HC2": 1.0 if adjusted else np.sqrt((g - 1) / g),
+            "HC3": 1.0 if adjusted else np.sqrt((g - 1) / g),
+        }.get(kind, np.sqrt(g / (g - 1)) if adjusted else 1.0)
     se = np.sqrt((influence**2).sum(axis=0)) * scale
     return {f"coef:{name}": (beta[j], se[j]) for j, name in enumerate(names)}
 

@@ -12,6 +12,7 @@ from evalkit.did import wild
 from tests.golden.agreement import covers
 from tests.golden.methods.clubsandwich import system_of
 
+
 def _result(case, data, n=9_999):
     _, frame, model, name, how = case.name.split("/")
     system, names = system_of(f"{frame}/{model}", data)
