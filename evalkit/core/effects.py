@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from .bands import Band, band_of
 from .panel import Design
 from .rows import Effect, Inference, Term, row_effect
 
@@ -62,7 +63,7 @@ class EffectPath:
     method     name in the registry `did.ESTIMATORS`, so that (Panel, Design) → EffectPath can be re-run
     transform  (k, k0) linear map from the estimator's own k0 rows to these rows (identity at birth)
     scores     (G, k) cluster sums with vcov = scoresᵀ scores (k, k);  draws (m, k) where there is no covariance
-    observed, mu0   (k,) counts for count paths
+    observed, mu0, exposure   (k,) counts for count paths, and the exposure · completeness of their cells
     inference  one per row, or () before `did.inference` was called
     shares     estimated sizes behind the weights of the rows, where aggregation must carry their error (ATT(g,t))
     refused    cells that the data cannot estimate, with the reason
@@ -78,6 +79,7 @@ class EffectPath:
     scores: np.ndarray | None = None
     observed: np.ndarray | None = None
     mu0: np.ndarray | None = None
+    exposure: np.ndarray | None = None
     transform: np.ndarray | None = None
     shares: Shares | None = None
     refused: tuple[Refused, ...] = ()
@@ -119,6 +121,7 @@ class EffectPath:
             estimate=self.estimate[index],
             observed=None if self.observed is None else self.observed[index],
             mu0=None if self.mu0 is None else self.mu0[index],
+            exposure=None if self.exposure is None else self.exposure[index],
             inference=tuple(self.inference[i] for i in index) if self.inference else (),
         )
 
@@ -141,20 +144,25 @@ class EffectPath:
         "overall"; "event_time" or "calendar", then "overall" with equal weights.
         Raises ValueError where no row qualifies, and for averted counts: combine first, then `averted`.
         """
-        if any(term.measure == "averted" for term in self.terms):
-            raise ValueError("combine the ratios first, then take `averted`")
+        if any(term.measure in ("averted", "rate") for term in self.terms):
+            raise ValueError("combine the ratios first, then take `averted` or `rate`")
         groups = self._groups(axis, balanced)
         if not groups:
             raise ValueError(f"no rows to combine over {axis}")
         matrix = np.zeros((len(groups), len(self)))
         for r, index in enumerate(groups.values()):
             share = self._weights(weights)[index]
-            matrix[r, index] = share / share.sum()
+            matrix[r, index] = share / share.sum() if share.sum() != 0 else 0.0
         keep = list(groups.values())
-        observed = mu0 = None
-        if self.observed is not None and self.mu0 is not None:
-            observed, mu0 = (np.array([a[i].sum() for i in keep]) for a in (self.observed, self.mu0))
-        estimate = matrix @ self.estimate if observed is None else np.log(observed / mu0)
+        observed, mu0, exposure = (
+            None if a is None else np.array([a[i].sum() for i in keep])
+            for a in (self.observed, self.mu0, self.exposure)
+        )
+        if observed is None or mu0 is None:
+            estimate = matrix @ self.estimate
+        else:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                estimate = np.log(observed / mu0)
         sizes, shares = self._sizes(axis, keep, matrix, estimate, weights)
         path = self._mapped(
             matrix,
@@ -163,6 +171,7 @@ class EffectPath:
             estimate=estimate,
             observed=observed,
             mu0=mu0,
+            exposure=exposure,
             inference=(),
         )
         return path if shares is None else replace(path, shares=shares[0])
@@ -223,6 +232,20 @@ class EffectPath:
         terms = tuple(replace(t, measure="averted") for t in self.terms)
         return self._mapped(-np.diag(self.mu0), terms, estimate=self.mu0 - self.observed, inference=(), unit="cases")
 
+    def rate(self, per: float = 100_000) -> EffectPath:
+        """Count path → difference of rates (observed − μ0) / exposure · per (negative = fewer injuries), covariance carried.
+
+        exposure is that of the rows' own cells, units without a case included, times completeness: the rate of final
+        cases. As for `averted` observed is given, so vcov = diag(f) vcov diag(f) with f = μ0 · per / exposure. Combine the
+        ratios first. Raises ValueError for a path without counts or exposure.
+        """
+        if self.observed is None or self.mu0 is None or self.exposure is None:
+            raise ValueError("a rate needs a path with observed, mu0 and exposure")
+        terms = tuple(replace(t, measure="rate") for t in self.terms)
+        factor = per / self.exposure
+        estimate = (self.observed - self.mu0) * factor
+        return self._mapped(np.diag(self.mu0 * factor), terms, estimate=estimate, inference=(), unit=f"cases/{per:g}")
+
     def _mapped(
         self, matrix: np.ndarray, terms: tuple[Term, ...], drift: np.ndarray | None = None, **changes: Any
     ) -> EffectPath:
@@ -270,25 +293,16 @@ class EffectPath:
             notes=self.notes,
         )
 
-    def band(self, df: float | None = None, n: int = 20_000) -> tuple[np.ndarray, np.ndarray, float]:
-        """Simultaneous sup-t band (low, high, critical value) from multivariate normal or t draws.
+    def band(self) -> Band:
+        """Simultaneous sup-t band over the rows, by multivariate t with the smallest degrees of freedom of the rows.
 
-        Only meaningful with at least 8 effective treated and control clusters (`methods.md` 1): callers check.
-        Rows with zero variance (the reference period) get a band of zero width.
+        Given only where every row with a standard error has at least 8 effective treated and comparison clusters
+        (`methods.md` 1); otherwise the rows' own intervals, labelled "pointwise". Rows that were refused are NaN.
+        Raises ValueError before `did.inference` was called.
         """
-        if self.vcov is None or self.std_error is None:
-            raise ValueError("a band needs a covariance")
-        se = self.std_error
-        live = se > 0
-        corr = self.vcov[np.ix_(live, live)] / np.outer(se[live], se[live])
-        rng = np.random.default_rng(self.design.seed)
-        values, vectors = np.linalg.eigh(corr)
-        root = vectors * np.sqrt(np.clip(values, 0, None))
-        z = rng.standard_normal((n, int(live.sum()))) @ root.T
-        if df is not None:
-            z /= np.sqrt(rng.chisquare(df, n) / df)[:, None]
-        critical = float(np.quantile(np.abs(z).max(axis=1), self.design.level))
-        return self.estimate - critical * se, self.estimate + critical * se, critical
+        if self.vcov is None or not self.inference:
+            raise ValueError("a band needs inference: did.inference(path, panel)")
+        return band_of(self.estimate, self.vcov, self.inference, self.design.level, self.design.seed)
 
     def tidy(self) -> pd.DataFrame:
         """One row per term: `COLUMNS`; a count path adds observed, mu0 (cases) and rate_ratio (NaN after `averted`)."""

@@ -208,7 +208,24 @@ def estimable_without(system: System, contrast: np.ndarray, inverses: np.ndarray
 def satterthwaite(
     system: System, contrast: np.ndarray, weights: np.ndarray | None = None, working: np.ndarray | None = None
 ) -> np.ndarray:
-    """(k,) degrees of freedom (tr Γ)² / Σ Γ² of the CR2 variance of each contrast (k, p).
+    """(k,) degrees of freedom (tr Γ)² / Σ Γ² of the CR2 variance of each contrast (k, p), Γ = `score_covariance`.
+
+    `weights` (G, p, p) those of another rule than cr2 (influence = weights @ score); `working` as there.
+    """
+    weights = cr2_weights(system) if weights is None else weights
+    out = np.full(len(contrast), np.nan)
+    for row, c in enumerate(contrast / system.scale):
+        gamma = score_covariance(system, c, c, weights, working)
+        square = (gamma**2).sum()
+        if square > 0:
+            out[row] = np.trace(gamma) ** 2 / square
+    return out
+
+
+def score_covariance(
+    system: System, first: np.ndarray, second: np.ndarray, weights: np.ndarray, working: np.ndarray | None = None
+) -> np.ndarray:
+    """(G, G) covariance Γ of the cluster scores of two contrasts (p,) in scaled columns, under a working model.
 
     With a_g = X_g r_g (r_g = R_g c), q_g = M X_g'a_g and W the working covariance of the transformed response
         Γ_gh = δ_gh a_g'W a_g − a_g'W X_g q_h − q_g'X_h'W a_h + q_g' X'WX q_h.
@@ -216,20 +233,11 @@ def satterthwaite(
     convention of the house). Others for comparison: `shared_gram`; `system.gram`, covariance 1/weight, which is R
     clubSandwich's default for weighted and Poisson fits and too liberal for cities (`methods.md` 1).
     """
-    weights = cr2_weights(system) if weights is None else weights
     b = system.gram_weighted if working is None else working
-    total = b.sum(axis=0)
-    out = np.full(len(contrast), np.nan)
-    for row, c in enumerate(contrast / system.scale):
-        r = weights @ c
-        q = np.einsum("gij,gj->gi", system.gram, r) @ system.bread
-        u = np.einsum("gij,gj->gi", b, r)
-        cross = u @ q.T
-        gamma = np.diag(np.einsum("gi,gi->g", u, r)) - cross - cross.T + q @ total @ q.T
-        square = (gamma**2).sum()
-        if square > 0:
-            out[row] = np.trace(gamma) ** 2 / square
-    return out
+    r, s = weights @ first, weights @ second
+    q, p = (np.einsum("gij,gj->gi", system.gram, a) @ system.bread for a in (r, s))
+    u, v = (np.einsum("gij,gj->gi", b, a) for a in (r, s))
+    return np.asarray(np.diag(np.einsum("gi,gi->g", u, s)) - u @ p.T - q @ v.T + q @ b.sum(axis=0) @ p.T)
 
 
 def shared_gram(regression: Regression, system: System) -> np.ndarray:

@@ -4,7 +4,8 @@ Errors of the model's working response are drawn per cluster: a common AR(1) pat
 variance 1/weight, with the share and persistence estimated from the residuals, then passed through the cluster sums of
 the actual design. Four scenarios: every cluster alike, treated clusters with twice the standard deviation, and
 standard deviations that fall (size^−0.35) or rise (size^0.25) with size. A description, not a gate: where CR1 truly
-rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1).
+rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1). Where the estimator is no regression
+its linear structure stands in (`sides`): independent normal errors, to first order the same jackknife scores.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import numpy as np
 from scipy.special import stdtrit
 
 from ..core import Design, Panel
-from .fit import Fit
+from .facts import Share, shares_of
 from .linalg import Regression, System, cluster_system, leave_out, satterthwaite
+from .parts import Part, RegressionPart
 from .registry import fit_of
+from .sides import sides_of
 
 GRADIENTS = {"sd_falls_with_size": -0.35, "sd_rises_with_size": 0.25}
 DRAWS = 400
+Errors = tuple[float, float, float]
+"""Variance of a cluster's common path, of cell noise × weight, and the path's autocorrelation."""
 
 
 def simulated_size(
@@ -33,21 +38,40 @@ def simulated_size(
     """
     design = design or Design()
     fit = fit_of(estimator, panel, design)
-    return scenarios(fit, np.eye(len(fit.path))[0], design, panel, n)
+    own = np.eye(len(fit.path)) if fit.path.transform is None else np.asarray(fit.path.transform)
+    return scenarios(shares_of(fit, own), 0, design, panel, n)
 
 
-def scenarios(fit: Fit, weights: np.ndarray, design: Design, panel: Panel, n: int = DRAWS) -> dict[str, float]:
-    """Rejection rates of the row `weights` @ effects by scenario; empty where the row mixes outcomes."""
-    start, live = 0, []
-    for regression in fit.regressions:
-        row = slice(start, start + len(regression.contrast))
-        if (weights[row] @ regression.contrast).any():
-            live.append((regression, weights[row]))
-        start = row.stop
+def scenarios(shares: tuple[Share, ...], row: int, design: Design, panel: Panel, n: int = DRAWS) -> dict[str, float]:
+    """Rejection rates of a row of the path by scenario; empty where it mixes outcomes or its part tells too little."""
+    live = [share for share in shares if share.live[row]]
     if len(live) != 1:
         return {}
-    regression, own = live[0]
-    return _rates(regression, own, design, _cluster_size(panel, regression), n)
+    part, weights = live[0].part, live[0].rows[row]
+    if isinstance(part, RegressionPart):
+        size = _cluster_size(panel, part.regression)
+        return _rates(part.regression, weights, design, size, n)
+    return _part_rates(part, weights, design, panel, n)
+
+
+def _part_rates(part: Part, row: np.ndarray, design: Design, panel: Panel, n: int) -> dict[str, float]:
+    """Of a part that is no regression: independent errors on its sides, through its jackknife scores (`sides`)."""
+    sides, df = sides_of(part, row), float(part.df(row[None])[0])
+    if sides is None or not df > 0:
+        return {}
+    codes, position = np.unique(panel.cluster, return_inverse=True)
+    per_unit = np.full(panel.n_units, float(panel.n_periods)) if panel.exposure is None else panel.exposure.sum(axis=1)
+    size = np.bincount(position, np.nan_to_num(per_unit), minlength=len(codes))
+    treated = np.bincount(position, panel.ever_treated, minlength=len(codes)) > 0
+    present = sides.variance.any(axis=1)
+    draws = np.random.default_rng(design.seed).standard_normal((n, *sides.variance.shape)) * np.sqrt(sides.variance)
+    critical, g = float(stdtrit(df, 0.975)), int(present.sum())
+    out = {}
+    for name, spread in _spreads(treated, np.where(size > 0, size, 1.0), present).items():
+        errors = draws * spread[None, :, None]
+        se = np.sqrt((g - 1) / g * (sides.scores(errors, 1.0) ** 2).sum(axis=1))
+        out[name] = float((np.abs(errors.sum(axis=(1, 2))) > critical * se).mean())
+    return out
 
 
 def _cluster_size(panel: Panel, r: Regression) -> np.ndarray:
@@ -60,7 +84,10 @@ def _rates(r: Regression, weights: np.ndarray, design: Design, size: np.ndarray,
     system = cluster_system(r)
     contrast = weights @ r.contrast
     c = contrast / system.scale
-    moments = _moments(r, system, design.seed, n)
+    position = np.unique(r.time, return_inverse=True)[1]
+    residual = r.y - r.x / system.scale @ system.beta
+    errors = error_components(residual, r.root, r.cluster, position, r.n_clusters, counts=r.family == "poisson")
+    moments = null_moments(r, system, errors, design.seed, n)
     critical = float(stdtrit(float(satterthwaite(system, contrast[None])[0]), 0.975))
     without = leave_out(system) @ c
     treated = np.asarray((weights != 0).astype(int) @ r.treated > 0)
@@ -90,14 +117,14 @@ def _rejection(
     return float((np.abs(estimate) > critical * se).mean())
 
 
-def _moments(r: Regression, system: System, seed: int, n: int) -> np.ndarray:
+def null_moments(r: Regression, system: System, errors: Errors, seed: int, n: int) -> np.ndarray:
     """(n, G, p) draws of X_g'y_g under the null: AR(1) path of the cluster plus cell noise, through the design."""
     rng = np.random.default_rng(seed)
     times, position = np.unique(r.time, return_inverse=True)
     x = r.x / system.scale
     loading = np.zeros((r.n_clusters, len(times), x.shape[1]))
     np.add.at(loading, (r.cluster, position), x * r.root[:, None])
-    shock, noise, rho = _components(r, x @ system.beta, position)
+    shock, noise, rho = errors
     path = rng.standard_normal((n, r.n_clusters, len(times)))
     for t in range(1, len(times)):
         path[:, :, t] = rho * path[:, :, t - 1] + np.sqrt(1 - rho**2) * path[:, :, t]
@@ -109,26 +136,28 @@ def _moments(r: Regression, system: System, seed: int, n: int) -> np.ndarray:
     return out
 
 
-def _components(r: Regression, fitted: np.ndarray, position: np.ndarray) -> tuple[float, float, float]:
+def error_components(
+    residual: np.ndarray, root: np.ndarray, cluster: np.ndarray, position: np.ndarray, n_clusters: int, *, counts: bool
+) -> Errors:
     """Variance of the cluster's common path, variance of cell noise × weight, and first-order autocorrelation.
 
-    By moments of the residual sums over a cluster's cells of one period; a Poisson fit has noise 1 at least.
+    residual (n,) weighted by root (n,) = √weight; position (n,) of the period. By moments of the residual sums over a
+    cluster's cells of one period; counts have noise 1.
     """
-    e = r.y - fitted
     n_times = position.max() + 1
-    cell = r.cluster * n_times + position
-    shape = (r.n_clusters, n_times)
+    cell = cluster * n_times + position
+    shape = (n_clusters, n_times)
 
     def sums(values: np.ndarray) -> np.ndarray:
         return np.bincount(cell, values, minlength=shape[0] * shape[1]).reshape(shape)
 
-    total, weight, count = sums(e * r.root), sums(r.root**2), sums(np.ones_like(e))
+    total, weight, count = sums(residual * root), sums(root**2), sums(np.ones_like(residual))
     spare = np.maximum(count - 1, 0).sum()
-    if r.family == "poisson":
+    if counts:
         noise = 1.0
     elif spare > 0:
         average = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
-        noise = float(((e - average[r.cluster, position] * r.root) ** 2).sum() / spare)
+        noise = float(((residual - average[cluster, position] * root) ** 2).sum() / spare)
     else:
         noise = 0.0
     shock = max(0.0, float((total**2).sum() - noise * weight.sum()) / float((weight**2).sum()))

@@ -10,8 +10,9 @@ import pytest
 
 from evalkit import did
 from evalkit.core import NEVER, Design, EffectPath, Panel, from_plain, to_plain
+from evalkit.did.inference import fit_path
 
-COUNT = {"ppml", "ppml_event_study"}
+COUNT = {"ppml", "ppml_event_study", "etwfe_poisson", "etwfe_poisson_cohort"}
 ALL = sorted(did.ESTIMATORS)
 LINEAR = sorted(set(did.ESTIMATORS) - COUNT)
 
@@ -41,7 +42,7 @@ def panel() -> Panel:
 
 
 def _fit(name: str, panel: Panel, design: Design | None = None) -> EffectPath:
-    return getattr(did, name)(panel, design or Design())
+    return fit_path(name, panel, design or Design())
 
 
 def _assert_same(a: EffectPath, b: EffectPath, factor: float = 1.0) -> None:
@@ -157,7 +158,9 @@ def test_json_round_trip(name, panel):
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("rule", ["auto", "cr1", "cr2", "cr3", "wild", "permutation", "usual"])
+@pytest.mark.parametrize(
+    "rule", ["auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "conley_taber", "ferman_pinto", "usual"]
+)
 def test_every_rule_works_on_every_estimator(name, rule, panel):
     """Each rule gives an inference per row that is complete or refused with a reason."""
     design = Design(rule=rule, window=(-1, 1))
@@ -166,7 +169,7 @@ def test_every_rule_works_on_every_estimator(name, rule, panel):
         if rule == "permutation" or inference.rule in ("reference", "not_testable"):
             continue
         if inference.rule == "refused":
-            assert inference.refused in ("inference.refused.no_wild", "inference.refused.no_usual")
+            assert inference.refused in ("inference.refused.no_usual", "inference.refused.no_unit_paths")
             continue
         assert inference.p_value is not None
         assert inference.conf_low < inference.conf_high
