@@ -56,6 +56,13 @@ class SyntheticPart:
     def live(self, rows: np.ndarray) -> np.ndarray:
         return np.asarray(rows.any(axis=1))
 
+    @property
+    def preferred(self) -> tuple[str, ...]:
+        """Rules that "auto" tries, in order."""
+        scheme = self.cohorts[0].scheme
+        level = scheme is not None and not scheme.intercept
+        return ("placebo", "jackknife") if level else ("jackknife", "placebo")
+
     def undefined(self, rule: str) -> str | None:
         """Message key of what keeps the rule from being defined, or None."""
         if rule in ("jackknife", "bootstrap"):
