@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from ..core import Design, EffectPath, Panel
+from .bacon import bacon
 from .balance import balance
 from .gap import gap
 from .inference import fit_path, inference
@@ -24,6 +25,7 @@ __all__ = [
     "ESTIMATORS",
     "SyntheticWeights",
     "att_gt",
+    "bacon",
     "balance",
     "breakdown",
     "counterfactual",
@@ -224,7 +226,7 @@ def synthetic_did(panel: Panel, design: Design | None = None) -> EffectPath:
     over treated exposure (for one cohort: tau). Inference by "auto": jackknife over clusters with weights kept, placebo
     where that is undefined, none for one treated cluster (`Design.rule="placebo"` gives it on request). Weights and
     paths: `synthetic_weights`. Cohorts with fewer than two periods before are in `EffectPath.refused`.
-    Raises UserError as `twfe`, and synthetic_unbalanced, synthetic_weights, synthetic_few_periods.
+    Raises UserError as `twfe`, and needs_rectangle, needs_no_weights, synthetic_few_periods.
     Not where treated units lie far outside the others in level *and* trend, nor as a test with one treated city.
     """
     return fit_path("synthetic_did", panel, design or Design())

@@ -98,18 +98,18 @@ class Sample:
 
 
 def sample_of(panel: Panel, design: Design, outcome: str) -> Sample:
-    """The balanced rectangle that the design compares. Raises UserError as `cells.select`, and synthetic_weights,
-    synthetic_unbalanced.
+    """The balanced rectangle that the design compares. Raises UserError as `cells.select`, and needs_no_weights,
+    needs_rectangle.
     """
     if panel.weight is not None:
-        raise UserError("synthetic_weights")
+        raise UserError("needs_no_weights")
     cells = select(panel, design, observed_cells(panel, outcome, design))
     units, times = np.unique(cells.unit), np.unique(cells.time)
     if len(cells.unit) != len(units) * len(times):
         seen = np.bincount(cells.unit, minlength=panel.n_units)[units]
         short = units[seen < len(times)]
         raise UserError(
-            "synthetic_unbalanced", outcome=outcome, n=len(short), units=[panel.units[u] for u in short[:5]]
+            "needs_rectangle", outcome=outcome, n=len(short), units=[panel.units[u] for u in short[:5]]
         )
     start = (cells.time - cells.event_time).reshape(len(units), -1)[:, 0]
     on = cells.event_time.reshape(len(units), -1)[:, 0] != UNTREATED
