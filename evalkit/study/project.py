@@ -12,6 +12,7 @@ from ..core import Column, Design, EffectPath, Message, Panel, Score, Section, t
 from . import economics as money
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
+from .cheers import cheers_table
 from .disclosure import counts_hidden, masked, threshold
 from .effects import (
     ESTIMATE_COLUMNS,
@@ -256,7 +257,8 @@ def economics(case: Case) -> Section:
         averted=d.averted_cases, bcr=d.bcr, bcr_low=d.bcr_low, bcr_high=d.bcr_high, dominance=d.dominance,
         group=case.project, as_of=case.as_of,
     )  # fmt: skip
-    return replace(money.decision_section(case, ev.money), scores=scores)
+    found = money.decision_section(case, ev.money)
+    return replace(found, exhibits=(*found.exhibits, cheers_table(case, ev)), scores=scores)
 
 
 def conclusion(case: Case) -> Section:
