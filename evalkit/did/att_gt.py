@@ -73,14 +73,16 @@ def _solve(sample: Sample, design: Design) -> Solved:
 
 
 def _sample(panel: Panel, design: Design, laid: Plan, outcome: str) -> Sample:
-    y, keep = panel.matrix(outcome), laid.keep
-    observed = None if _complete(panel, outcome, design) else observed_cells(panel, outcome, design)
-    if observed is not None:
-        y = np.where(observed, y, np.nan)
-        seen = observed[:, laid.times].any(axis=1)
-        keep = keep & seen
+    y, keep, complete = panel.matrix(outcome), laid.keep, _complete(panel, outcome, design)
+    if not complete:
+        observed = observed_cells(panel, outcome, design)
+        y, keep = np.where(observed, y, np.nan), keep & observed[:, laid.times].any(axis=1)
+        complete = bool(observed[np.ix_(keep, laid.times)].all())
     every = bool(keep.all())
-    take = (lambda a: a) if every else (lambda a: a[keep])
+
+    def take(values: np.ndarray) -> np.ndarray:
+        return values if every else values[keep]
+
     cluster, n_clusters = cluster_codes(panel)
     return Sample(
         y=take(y),
@@ -91,6 +93,7 @@ def _sample(panel: Panel, design: Design, laid: Plan, outcome: str) -> Sample:
         covariates=tuple(take(panel.covariates[name]) for name in design.covariates),
         cells=laid.cells,
         times=laid.times,
+        complete=complete,
     )
 
 
@@ -111,10 +114,7 @@ def cluster_codes(panel: Panel) -> tuple[np.ndarray, int]:
 
 
 def _sectional(design: Design, sample: Sample) -> bool:
-    if design.sampling == "cross_section":
-        return True
-    arrays = [sample.y, *sample.covariates, *(() if sample.weight is None else (sample.weight,))]
-    return not all(np.isfinite(a[:, sample.times].sum()) for a in arrays)
+    return design.sampling == "cross_section" or not sample.complete
 
 
 def _kept(sample: Sample, solved: Solved) -> list:
@@ -138,8 +138,8 @@ def _terms(panel: Panel, sample: Sample, solved: Solved, outcome: str) -> tuple[
     """Labels and counts; the weight of a row is its cohort's share of all units."""
     units = np.bincount(sample.cohort, minlength=panel.n_periods + 1)
     share = dict(zip(sample.shared, sample.sizes))
-    treated = {g: len(np.unique(sample.cluster[sample.units(g)])) for g in sample.shared}
-    clusters = len(np.unique(sample.cluster))
+    treated = {g: sample.clusters_of(g) for g in sample.shared}
+    clusters = int(np.count_nonzero(np.bincount(sample.cluster)))
     out = []
     for cell in _kept(sample, solved):
         cohort, time = label_of(panel, cell.cohort), label_of(panel, cell.time)

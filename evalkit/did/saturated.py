@@ -130,6 +130,8 @@ class SaturatedPart:
     def estimable(self, rows: np.ndarray) -> np.ndarray:
         """False where one cluster is the whole of a side that the row rests on."""
         whole = (self.left <= TOLERANCE).any(axis=0)
+        if not whole.any():
+            return np.ones(len(rows), dtype=bool)
         return np.array([not (self._sides_of(row) & whole).any() for row in rows])
 
     def clusters(self, rows: np.ndarray) -> np.ndarray:
