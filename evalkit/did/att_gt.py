@@ -22,6 +22,7 @@ from . import att_gt_means, att_gt_panel, att_gt_sections
 from .att_gt_sample import Sample, Solved
 from .fit import Fit, observed_cells, outcomes_of
 from .group_time import Plan, label_of, plan
+from .moments import cluster_codes
 from .propensity import NotEstimable
 from .twfe import measure_of
 
@@ -103,14 +104,6 @@ def _complete(panel: Panel, outcome: str, design: Design) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         there = all(np.isfinite(a.sum()) for a in arrays)
     return there and (panel.weight is None or bool((panel.weight > 0).all()))
-
-
-def cluster_codes(panel: Panel) -> tuple[np.ndarray, int]:
-    """(N,) positions of clusters among those of the panel, and their number."""
-    present = np.bincount(panel.cluster) > 0
-    if present.all():
-        return panel.cluster, len(present)
-    return (np.cumsum(present) - 1)[panel.cluster], int(present.sum())
 
 
 def _sectional(design: Design, sample: Sample) -> bool:
