@@ -63,7 +63,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before = peak()
 for _ in range(given["runs"]):
-    out, clocks = {{}}, {{}}
+    out, clocks, panel, path, model, result, fit = {{}}, {{}}, None, None, None, None, None
     def clock(name, work):
         wall, cpu = time.perf_counter(), time.process_time()
         result = work()

@@ -9,7 +9,7 @@ all is re-fit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from .influence_part import REFIT, InfluencePart
 from .propensity import NotEstimable
 from .two_by_two import Piece, TwoByTwo, fit_pieces
 
+Levels = dict[int, tuple[np.ndarray, np.ndarray]]
 REFIT_ROWS = 100_000_000
 """Re-fits read at most so many unit rows in all; beyond it the jackknife takes one step."""
 
@@ -44,9 +45,10 @@ def solve(sample: Sample, method: str) -> Solved:
     models: dict[Group, TwoByTwo] = {}
     refused: dict[int, str] = {}
     start: tuple[int, np.ndarray | None] = (-1, None)
+    levels = _levels(sample) if sample.fixed else {}
     for group in _groups(sample):
         try:
-            models[group] = _model(sample, group, method, start[1] if start[0] == group.cohort else None)
+            models[group] = _model(sample, group, method, start[1] if start[0] == group.cohort else None, levels=levels)
             start = (group.cohort, models[group].gamma)
         except NotEstimable as error:
             refused |= {int(i): error.reason for i in group.cells}
@@ -76,7 +78,12 @@ def _ends(sample: Sample, group: Group) -> tuple[list[int], list[int]]:
 
 
 def _model(
-    sample: Sample, group: Group, method: str, start: np.ndarray | None = None, without: int | None = None
+    sample: Sample,
+    group: Group,
+    method: str,
+    start: np.ndarray | None = None,
+    without: int | None = None,
+    levels: Levels | None = None,
 ) -> TwoByTwo:
     """Fit one group's comparison, of all units or without those of one cluster."""
     after, before = (columns_of(ends) for ends in _ends(sample, group))
@@ -85,8 +92,25 @@ def _model(
         span = sample.span(cohort)
         for part in [span] if without is None else _around(sample.cluster[span], without, span.start):
             if part.stop > part.start:
-                pieces.append(_piece(sample, part, group, cohort == group.cohort, after, before))
+                piece = _piece(sample, part, group, cohort == group.cohort, after, before)
+                if levels:
+                    gram, level = levels[cohort]
+                    piece = replace(piece, sums=(gram, level[:, after] - level[:, before]))
+                pieces.append(piece)
     return fit_pieces(pieces, len(group.cells), method, start)
+
+
+def _levels(sample: Sample) -> Levels:
+    """Σ w x x' (p, p) and Σ w x y' (p, T) of every cohort, which all comparisons share."""
+    out = {}
+    for cohort in (int(c) for c in sample.labels):
+        gram, cross = np.zeros((2, 1, 1))
+        for units in sample.blocks(cohort):
+            x = sample.x(units, 0)
+            wx = (x * sample.w(units, int(sample.times[0]))[:, None]).T
+            gram, cross = gram + wx @ x, cross + wx @ sample.y[units]
+        out[cohort] = (gram, cross)
+    return out
 
 
 def _piece(

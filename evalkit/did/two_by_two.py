@@ -31,13 +31,14 @@ METHODS = ("dr", "dr_improved", "ipw", "ipw_raw", "reg")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """Units of one group: whether treated, x (n, p) with a first column of ones, weight (n,), and a function of a slice
-    of them that gives their changes (rows, m).
+    of them that gives their changes (rows, m); sums: Σ w x x' (p, p) and Σ w x Δ' (p, m) where they are known already.
     """
 
     treated: bool
     x: np.ndarray
     weight: np.ndarray
     change: Callable[[slice], np.ndarray]
+    sums: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,24 +171,27 @@ class _Sums:
 
 def _sums(pieces: Sequence[Piece], m: int, gamma: np.ndarray | None, *, regress: bool) -> _Sums:
     p = pieces[0].x.shape[1]
-    first, total = np.zeros(p + m), 0.0
-    control, odds = np.zeros((2, p, p + m))
+    first, (control, odds) = np.zeros(p + m), np.zeros((2, p, p + m))
     for piece in pieces:
-        for at in blocks(len(piece.x)):
-            x, w, change = piece.x[at], piece.weight[at], piece.change(at)
+        if piece.treated or regress:
+            own = np.concatenate(piece.sums or _moments(piece, None), axis=1)
             if piece.treated:
-                first[:p] += w @ x
-                first[p:] += w @ change
-                total += float(w.sum())
-                continue
-            weighted = ([(control, w)] if regress else []) + (
-                [] if gamma is None else [(odds, w * odds_of(scores_of(x, gamma)))]
-            )
-            for out, v in weighted:
-                vx = (x * v[:, None]).T
-                out[:, :p] += vx @ x
-                out[:, p:] += vx @ change
-    return _Sums(n_columns=p, treated=first, total_treated=total, control=control, odds=odds)
+                first += own[0]
+            else:
+                control += own
+        if not piece.treated and gamma is not None:
+            odds += np.concatenate(_moments(piece, gamma), axis=1)
+    return _Sums(n_columns=p, treated=first, total_treated=float(first[0]), control=control, odds=odds)
+
+
+def _moments(piece: Piece, gamma: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Σ v x x' and Σ v x Δ' with v = w, or w times the odds."""
+    gram, cross = np.zeros((2, 1, 1))
+    for at in blocks(len(piece.x)):
+        x, v = piece.x[at], piece.weight[at]
+        vx = (x * (v if gamma is None else v * odds_of(scores_of(x, gamma)))[:, None]).T
+        gram, cross = gram + vx @ x, cross + vx @ piece.change(at)
+    return gram, cross
 
 
 def _beta(method: str, sums: _Sums) -> tuple[np.ndarray, np.ndarray]:
