@@ -170,7 +170,6 @@ class InfluencePart:
     covariances "cr0", "cr2" and "cr3" → (width, width) where influence is None; cr3 without √((G−1)/G)
     carriers    who carries the quantities;  treated, control (width, S) sides treated and compared with
     n_obs, n_params   N and K of the cr1 factor
-    published   the rule that "analytic" stands for: "cr0", or "cr1" for a regression
     """
 
     estimate: np.ndarray
@@ -183,7 +182,6 @@ class InfluencePart:
     without: np.ndarray | None = None
     one_step: np.ndarray | None = None
     covariances: Mapping[str, np.ndarray] | None = None
-    published: str = "cr0"
 
     @property
     def width(self) -> int:
@@ -199,8 +197,7 @@ class InfluencePart:
     def scores(self, rule: str, rows: np.ndarray) -> np.ndarray | None:
         if self.influence is None:
             return None
-        rule = self.published if rule == "analytic" else rule
-        if rule in ("cr0", "cr1"):
+        if rule in ("analytic", "cr0", "cr1"):
             return self.influence @ rows.T * self._scale(rule)
         jackknife = self._jackknife
         return (jackknife if rule == "cr3" else (jackknife + self.influence) / 2) @ rows.T * self._scale(rule)
@@ -210,7 +207,6 @@ class InfluencePart:
         if scores is not None:
             return scores.T @ scores
         assert self.covariances is not None
-        rule = self.published if rule == "analytic" else rule
         name = rule if rule in ("cr2", "cr3") else "cr0"
         return np.asarray(rows @ self.covariances[name] @ rows.T) * self._scale(rule) ** 2
 

@@ -134,10 +134,15 @@ Pieces = Callable[[int], Iterator[Piece]]
 """Cohort position → blocks of clusters (n,), mass (n, T), r (n, T), ordered by cluster."""
 
 
-def unit_gram(mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Σ_i W_i (T, T), and m_i / Σ m_i (n, T)."""
+def shares(mass: np.ndarray) -> np.ndarray:
+    """(n, T) m_i / Σ m_i."""
     total = mass.sum(axis=1, keepdims=True)
-    share = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
+    return np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
+
+
+def unit_gram(mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Σ_i W_i (T, T), and the shares (n, T)."""
+    share = shares(mass)
     return np.diag(mass.sum(axis=0)) - mass.T @ share, share
 
 

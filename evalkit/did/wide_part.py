@@ -9,15 +9,17 @@ tr(WK) is above ½ (there are fewer than 2p) is left out exactly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from .first_stage import scaled_inverse
-from .influence_part import CellCarriers, InfluencePart, SideCarriers
-from .linalg import System, pseudo_inverse
+from .linalg import System, inverse_herfindahl, pseudo_inverse
 from .parts import ClusterAlgebra, Part
-from .wide import ALGEBRA, Columns, Pieces, Reader, apply_gram, joined, segment_products, unit_gram
+from .wide import ALGEBRA, Columns, Pieces, Reader, apply_gram, joined, segment_products, shares, unit_gram
+from .wide_df import Scan, degrees, quadratics, scan
 
 TERMS = 60
 HEAVY = 0.5
@@ -117,9 +119,7 @@ def _listed(wide: Wide) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     for cohort in range(len(reader.labels)):
         for cluster, mass, r in wide.pieces(cohort):
             starts, at = reader.place(cohort, cluster)
-            total = mass.sum(axis=1, keepdims=True)
-            share = np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
-            square = mass**2
+            share, square = shares(mass), mass**2
             gram[at] -= segment_products(mass, share, starts)
             gram[at[:, None], diagonal, diagonal] += np.add.reduceat(mass, starts, axis=0)
             crossed = segment_products(square, share, starts)
@@ -131,58 +131,70 @@ def _listed(wide: Wide) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
     return gram, second, score, seen
 
 
-def _one_step(wide: Wide) -> InfluencePart:
+def _one_step(wide: Wide) -> WidePart:
     reader, x = wide.reader, wide.columns.columns
     gram = np.stack([sum(unit_gram(m)[0] for _, m, _ in wide.pieces(c)) for c in range(len(reader.labels))])
-    bread = scaled_inverse(joined(gram, x))
-    load = np.einsum("ctp,pq,kq->ctk", x, bread, wide.contrast, optimize=True)
     total = joined(gram, x)
-    answers = (_listed_scores if reader.listed else _crossed)(wide, bread, load, total)
-    return InfluencePart(
-        estimate=wide.contrast @ wide.beta,
-        treated=wide.treated.any(axis=2),
-        control=wide.control.any(axis=2),
-        n_obs=wide.n_obs,
-        n_params=wide.n_params,
-        published="cr1",
-        **answers,
+    bread = scaled_inverse(total)
+    state = State(
+        wide=wide,
+        bread=bread,
+        total=total,
+        load=np.einsum("ctp,pq,kq->ctk", x, bread, wide.contrast, optimize=True),
+        listed=_listed(wide) if reader.listed else None,
     )
+    return WidePart(state=state, **(_listed_scores if reader.listed else _crossed)(state))
 
 
-def _crossed(wide: Wide, bread: np.ndarray, load: np.ndarray, total: np.ndarray) -> dict:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class State:
+    """A solved model with A, A⁺, loads X_cA⁺c (C, T, k), and the sums of `_listed` where clusters are listed."""
+
+    wide: Wide
+    bread: np.ndarray
+    total: np.ndarray
+    load: np.ndarray
+    listed: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None
+
+    @property
+    def x(self) -> np.ndarray:
+        return self.wide.columns.columns
+
+    def without(self, gram: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(k,) exact jackknife score without a cluster of this share (p, p) of A, and (p, p) what is not told then."""
+        left = self.total - gram
+        inverse = scaled_inverse(left)
+        lost = np.eye(len(left)) - inverse @ left
+        told = np.abs(self.wide.contrast @ lost).max(axis=1) <= 1e-6
+        return np.where(told, self.wide.contrast @ inverse @ score, 0.0), lost
+
+
+def _crossed(state: State) -> dict[str, Any]:
     """Every unit a cluster, too many to list: cross products of r and of u by cohort."""
-    reader, x = wide.reader, wide.columns.columns
+    wide, x, load = state.wide, state.x, state.load
     c, t, k = load.shape
-    plain, stretched = np.zeros((2, k, k))
-    gram, number, units = np.zeros((c, c * t, c * t)), np.full((c, k), np.inf), np.zeros(c, dtype=int)
+    plain, stretched, lost = np.zeros((k, k)), np.zeros((k, k)), []
     for s in range(c):
-        cross = np.zeros((2, t, t))
-        second, fourth, squared = np.zeros((t, t)), np.zeros(k), np.zeros(k)
-        hat = x[s] @ bread @ x[s].T
-        extra = np.zeros((k, k))
+        cross, hat = np.zeros((2, t, t)), x[s] @ state.bread @ x[s].T
         for _, mass, r in wide.pieces(s):
-            _, share = unit_gram(mass)
-            u, heavy = _series(lambda v, m=mass, p=share: apply_gram(m, p, v @ hat), _traces(mass, share, hat), r)
+            share = shares(mass)
+            u, heavy = _series(lambda v, m=mass, p=share, h=hat: apply_gram(m, p, v @ h), _traces(mass, share, hat), r)
             cross[0] += r.T @ r
             cross[1] += u.T @ u
             for i in np.flatnonzero(heavy):
                 w = np.diag(mass[i]) - np.outer(mass[i], share[i])
-                own = wide.contrast @ scaled_inverse(total - x[s].T @ w @ x[s]) @ x[s].T @ r[i]
-                extra += np.outer(own, own)
-            units[s] += int((mass > 0).any(axis=1).sum())
-            spread = _spread(mass, share, load[s])
-            squared += spread.sum(axis=0)
-            fourth += (spread**2).sum(axis=0)
-            second += _second(mass, share)
+                own, rest = state.without(x[s].T @ w @ x[s], x[s].T @ r[i])
+                stretched += np.outer(own, own)
+                lost.append(wide.contrast @ rest)
         plain += load[s].T @ cross[0] @ load[s]
-        stretched += load[s].T @ cross[1] @ load[s] + extra
-        gram[s, s * t : (s + 1) * t, s * t : (s + 1) * t] = second
-        some = fourth > 0
-        number[s, some] = squared[some] ** 2 / fourth[some]
-    return {
-        "covariances": {"cr0": plain, "cr2": (plain + stretched) / 2, "cr3": stretched},
-        "carriers": SideCarriers(n=units, gram=gram, effective_units=number, reading=load.reshape(1, c * t, k)),
-    }
+        stretched += load[s].T @ cross[1] @ load[s]
+    return {"covariances": {"cr0": plain, "cr2": (plain + stretched) / 2, "cr3": stretched}, "lost": _lost(lost, k)}
+
+
+def _lost(found: list[np.ndarray], k: int) -> np.ndarray:
+    """(H, k, p) what single clusters alone tell of the effects; only where they do."""
+    some = [f for f in found if np.abs(f).max(initial=0.0) > 1e-6]
+    return np.stack(some) if some else np.zeros((0, k, 1))
 
 
 def _traces(mass: np.ndarray, share: np.ndarray, hat: np.ndarray) -> np.ndarray:
@@ -203,34 +215,17 @@ def _series(step: Callable[[np.ndarray], np.ndarray], trace: np.ndarray, r: np.n
     return out, heavy
 
 
-def _spread(mass: np.ndarray, share: np.ndarray, load: np.ndarray) -> np.ndarray:
-    """(n, k) ℓ'P'diag(m²)Pℓ: a unit's variance of each effect, identity on the response."""
-    square = mass**2
-    mean = share @ load
-    out = square @ load**2 - 2 * mean * (square @ load) + mean**2 * square.sum(axis=1, keepdims=True)
-    return np.clip(out, 0, None)
-
-
-def _second(mass: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """(T, T) Σ_i P'diag(m²)P."""
-    square = mass**2
-    crossed = square.T @ share
-    own = share.T @ (share * square.sum(axis=1, keepdims=True))
-    return np.diag(square.sum(axis=0)) - crossed - crossed.T + own
-
-
-def _listed_scores(wide: Wide, bread: np.ndarray, load: np.ndarray, total: np.ndarray) -> dict:
-    """Clusters listed, but too many for full algebra."""
-    reader, x = wide.reader, wide.columns.columns
+def _listed_scores(state: State) -> dict[str, Any]:
+    """Clusters listed, but too many for full algebra: scores (G, k) plain and left out."""
+    assert state.listed is not None
+    reader, x, (gram, _, score, _) = state.wide.reader, state.x, state.listed
     cluster, cohort = reader.cells
-    c, t, k = load.shape
-    gram, second, score, _ = _listed(wide)
+    c, t, k = state.load.shape
     g = reader.n_clusters
     flat = np.zeros((g, c, t))
     flat[cluster, cohort] = score
-    full = np.einsum("ctp,pq,dsq->ctds", x, bread, x, optimize=True).reshape(c * t, c * t)
-    trace = np.zeros(g)
-    hats = np.stack([x[s] @ bread @ x[s].T for s in range(c)])
+    full = np.einsum("ctp,pq,dsq->ctds", x, state.bread, x, optimize=True).reshape(c * t, c * t)
+    hats, trace = np.stack([x[s] @ state.bread @ x[s].T for s in range(c)]), np.zeros(g)
     np.add.at(trace, cluster, np.einsum("jts,jst->j", gram, hats[cohort]))
 
     def step(v: np.ndarray) -> np.ndarray:
@@ -240,30 +235,129 @@ def _listed_scores(wide: Wide, bread: np.ndarray, load: np.ndarray, total: np.nd
         return out.reshape(g, -1)
 
     u, heavy = _series(step, trace, flat.reshape(g, -1))
-    flat_load = load.reshape(c * t, k)
-    one_step = u @ flat_load
+    load = state.load.reshape(c * t, k)
+    jackknife, lost = u @ load, []
     for i in np.flatnonzero(heavy):
         own = cluster == i
-        left = total - sum(x[s].T @ w @ x[s] for s, w in zip(cohort[own], gram[own]))
-        one_step[i] = wide.contrast @ scaled_inverse(left) @ np.einsum("jt,jtp->p", score[own], x[cohort[own]])
-    return {
-        "influence": flat.reshape(g, -1) @ flat_load,
-        "one_step": one_step,
-        "carriers": TimeCarriers(cluster=cluster, side=cohort, n_sides=c, gram=second, load=load),
-    }
+        share = sum(x[s].T @ w @ x[s] for s, w in zip(cohort[own], gram[own]))
+        jackknife[i], rest = state.without(share, np.einsum("jt,jtp->p", score[own], x[cohort[own]]))
+        lost.append(state.wide.contrast @ rest)
+    return {"influence": flat.reshape(g, -1) @ load, "jackknife": jackknife, "lost": _lost(lost, k)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TimeCarriers(CellCarriers):
-    """Cells with second moments (J, T, T) of mass, read by the loads (C, T, width) of their cohort."""
+class WidePart:
+    """A `Part` of many clusters. influence, jackknife (G, width) where they are listed, otherwise `covariances`; cr2 is
+    halfway. lost (H, width, p): what single clusters alone tell of the effects.
 
-    load: np.ndarray
+    Degrees of freedom are Satterthwaite's on the cr0 scores, exact among the `TOP` clusters that carry a row most; the
+    rest count with their variance and the Welch correction for their cohort's estimated mean (`influence_part`).
+    """
 
-    def _cells(self, rows: np.ndarray) -> np.ndarray:
-        assert self.gram is not None
-        out = np.empty((len(self.side), len(rows)))
-        for s in np.unique(self.side):
-            at = self.side == s
-            own = self.load[s] @ rows.T
-            out[at] = np.einsum("tk,jts,sk->jk", own, self.gram[at], own, optimize=True)
-        return np.clip(out, 0, None)
+    state: State
+    lost: np.ndarray
+    influence: np.ndarray | None = None
+    jackknife: np.ndarray | None = None
+    covariances: dict[str, np.ndarray] | None = None
+    memo: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def width(self) -> int:
+        return len(self.state.wide.contrast)
+
+    @cached_property
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """(width, C) clusters of a cohort treated in each effect, and compared with: units, where not listed."""
+        wide = self.state.wide
+        out = np.zeros((2, self.width, len(wide.reader.labels)))
+        for c in range(out.shape[2]):
+            for _, mass, _ in wide.pieces(c):
+                seen = (mass > 0).astype(np.float32)
+                for place, on in enumerate((wide.treated, wide.control)):
+                    out[place, :, c] += (seen @ on[:, c].T.astype(np.float32) > 0).sum(axis=0)
+        return out[0], out[1]
+
+    @cached_property
+    def members(self) -> tuple[np.ndarray, np.ndarray]:
+        """(width, G) listed clusters treated in each effect, and compared with."""
+        assert self.state.listed is not None
+        wide, seen = self.state.wide, self.state.listed[3]
+        own = (_members(on, seen, *wide.reader.cells, wide.reader.n_clusters) for on in (wide.treated, wide.control))
+        treated, control = own
+        return treated, control
+
+    @cached_property
+    def n_clusters(self) -> int:  # type: ignore[override]
+        reader, listed = self.state.wide.reader, self.state.listed
+        if listed is not None:
+            return len(np.unique(reader.cells[0][listed[3].any(axis=1)]))
+        cohorts = range(len(reader.labels))
+        return sum(int(mass.any(axis=1).sum()) for c in cohorts for _, mass, _ in self.state.wide.pieces(c))
+
+    def live(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray((rows @ self.state.wide.contrast).any(axis=1))
+
+    def scores(self, rule: str, rows: np.ndarray) -> np.ndarray | None:
+        if self.influence is None or self.jackknife is None:
+            return None
+        own = {"cr2": (self.influence + self.jackknife) / 2, "cr3": self.jackknife}.get(rule, self.influence)
+        return own @ rows.T * self._scale(rule)
+
+    def vcov(self, rule: str, rows: np.ndarray) -> np.ndarray:
+        scores = self.scores(rule, rows)
+        if scores is not None:
+            return scores.T @ scores
+        assert self.covariances is not None
+        name = rule if rule in ("cr2", "cr3") else "cr0"
+        return np.asarray(rows @ self.covariances[name] @ rows.T) * self._scale(rule) ** 2
+
+    def _scale(self, rule: str) -> float:
+        g, wide = self.n_clusters, self.state.wide
+        if rule in ("cr1", "analytic"):
+            return float(np.sqrt(g / (g - 1) * (wide.n_obs - 1) / (wide.n_obs - wide.n_params)))
+        return float(np.sqrt((g - 1) / g)) if rule == "cr3" else 1.0
+
+    def df(self, rows: np.ndarray) -> np.ndarray:
+        return degrees(self.state, rows, self._scan(rows))
+
+    def estimable(self, rows: np.ndarray) -> np.ndarray:
+        told = [bool(np.abs(row @ lost).max() <= 1e-6) for lost in self.lost for row in rows]
+        return np.array(told, dtype=bool).reshape(len(self.lost), len(rows)).all(axis=0)
+
+    def clusters(self, rows: np.ndarray) -> np.ndarray:
+        if self.state.listed is not None:
+            return np.column_stack([m.sum(axis=1) for m in self._members(rows)])
+        own = [[np.max(count[row != 0], axis=0, initial=0).sum() for row in rows] for count in self.counts]
+        return np.array(own, dtype=np.int64).T
+
+    def effective(self, rows: np.ndarray) -> np.ndarray:
+        return self._listed_effective(rows) if self.state.listed is not None else self._unit_effective(rows)
+
+    def _listed_effective(self, rows: np.ndarray) -> np.ndarray:
+        treated, control = self._members(rows)
+        lever = np.zeros((self.state.wide.reader.n_clusters, len(rows)))
+        np.add.at(lever, self.state.wide.reader.cells[0], quadratics(self.state, rows)[1])
+        apart = np.where((control & ~treated).any(axis=1)[:, None], control & ~treated, control)
+        pairs = [[inverse_herfindahl(lever[m[r], r]) for m in (treated, apart)] for r in range(len(rows))]
+        return np.array(pairs).reshape(len(rows), 2)
+
+    def _unit_effective(self, rows: np.ndarray) -> np.ndarray:
+        found, out = self._scan(rows), np.zeros((len(rows), 2))
+        for r, row in enumerate(rows):
+            treated, control = (count[row != 0].any(axis=0) for count in self.counts)
+            apart = control & ~treated
+            for place, on in enumerate((treated, apart if apart.any() else control)):
+                square = found.lever_square[on, r].sum()
+                out[r, place] = found.lever[on, r].sum() ** 2 / square if square > 0 else 0.0
+        return out
+
+    def _members(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        treated, control = (np.stack([m[row != 0].any(axis=0) for row in rows]) for m in self.members)
+        return treated, control
+
+    def _scan(self, rows: np.ndarray) -> Scan:
+        """The pass over the panel, kept for the rows asked for last."""
+        key = rows.tobytes()
+        if self.memo.get("key") != key:
+            self.memo.update(key=key, scan=scan(self.state, rows))
+        return self.memo["scan"]
