@@ -108,14 +108,10 @@ class CountModel:
             node[shape.rows[r]] = t + place
         size = [len(d.place) for d in self.data]
         edges = np.r_[0, np.cumsum(size)]
-        present = np.zeros((edges[-1], t + len(live)), dtype=bool)
-        positive = np.zeros_like(present)
-        for s, d in enumerate(self.data):
-            present[edges[s] : edges[s + 1], node[s]] = d.kept
-            positive[edges[s] : edges[s + 1], node[s]] = d.y > 0
-        if not len(present):
+        if not edges[-1]:
             return [], [], []
-        found = components(present, positive)
+        positive = np.concatenate([d.y > 0 for d in self.data])
+        found = components(np.repeat(np.arange(c), size), node, np.concatenate([d.kept for d in self.data]), positive)
         for s, d in enumerate(self.data):
             d.kept[:] &= found.unit[edges[s] : edges[s + 1], None] == found.node[node[s]][None, :]
         split: tuple[list[int], list[int], list[int]] = ([], [], [])
@@ -126,7 +122,7 @@ class CountModel:
                 continue
             own = slice(edges[s], edges[s + 1])
             told = there >= 0 and bool((found.unit[own] == there).any())
-            baseline = positive[own, :t].any()
+            baseline = positive[own][:, node[s] < t].any()
             split[0 if here < 0 and told else 2 if here >= 0 and not baseline else 1].append(int(r))
             self.data[s].kept[:, when] = False
         return split
