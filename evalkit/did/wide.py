@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core import Panel
 from .att_gt import cluster_codes
+from .first_stage import by_cohort_and_cluster
 from .moments import LISTED
 
 NARROW = 5_000_000
@@ -29,9 +30,7 @@ class Reader:
     def __init__(self, panel: Panel, cohort: np.ndarray, keep: np.ndarray, times: np.ndarray) -> None:
         self.panel, self.times = panel, times
         self.cluster, self.n_clusters = cluster_codes(panel)
-        units = np.flatnonzero(keep)
-        self.order = units[np.lexsort((self.cluster[units], cohort[units]))]
-        self.labels, self.starts = np.unique(cohort[self.order], return_index=True)
+        self.order, self.labels, self.starts = by_cohort_and_cluster(cohort, self.cluster, keep)
         self.ends = np.r_[self.starts[1:], len(self.order)]
         several = bool(np.bincount(self.cluster[self.order]).max() > 1)
         self.listed = several or len(self.order) <= LISTED
