@@ -18,7 +18,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
-    """unit (n,) and node (M,) labels of strongly connected components; node is −1 without a case."""
+    """unit (n,) and node (M,) labels of strongly connected components; a node without a case has −1."""
 
     unit: np.ndarray
     node: np.ndarray
@@ -28,6 +28,31 @@ def components(cohort: np.ndarray, node: np.ndarray, present: np.ndarray, positi
     """cohort (n,) positions; node (C, T) the node of a cohort's period; present, positive (n, T): a unit has a cell in the
     period, and a case in it.
     """
+    joined = _all_joined(cohort, node, positive)
+    if joined is not None:
+        return joined
+    return _strong(cohort, node, present, positive)
+
+
+def _all_joined(cohort: np.ndarray, node: np.ndarray, positive: np.ndarray) -> Components | None:
+    """The one component where cases alone join all nodes that have any, which is the rule; None otherwise."""
+    from scipy.sparse.csgraph import connected_components
+
+    m = int(node.max(initial=-1)) + 1
+    together = np.zeros((m, m))
+    for c in range(len(node)):
+        own = positive[cohort == c].astype(np.float32)
+        np.add.at(together, np.ix_(node[c], node[c]), own.T @ own)
+    seen = np.diag(together) > 0
+    count, _ = connected_components(together[np.ix_(seen, seen)] > 0, directed=False)
+    if count != 1:
+        return None
+    some = positive.astype(np.float32) @ np.ones(positive.shape[1], dtype=np.float32) > 0
+    return Components(unit=np.where(some, 0, -2), node=np.where(seen, 0, -1))
+
+
+def _strong(cohort: np.ndarray, node: np.ndarray, present: np.ndarray, positive: np.ndarray) -> Components:
+    """Strongly connected components of the graph of units alike and nodes."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

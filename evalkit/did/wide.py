@@ -113,7 +113,7 @@ class Tally:
         pooled = np.flatnonzero(own.any(axis=1) & ~self.single)
         count = ok.sum(axis=0)
         self.cells[cohort] += count
-        self.units[cohort] += int(ok.any(axis=1).sum())
+        self.units[cohort] += int((row_sums(ok.astype(np.float32)) > 0).sum())
         self.treated += np.where(self.single, own @ count, 0).astype(int)
         self.treated[pooled] += (ok.astype(np.float32) @ own[pooled].T.astype(np.float32) > 0).sum(axis=0)
         starts, at = self.reader.place(cohort, cluster)
@@ -133,10 +133,15 @@ Pieces = Callable[[int], Iterator[Piece]]
 """Cohort position → blocks of clusters (n,), mass (n, T), r (n, T), ordered by cluster."""
 
 
+def row_sums(a: np.ndarray) -> np.ndarray:
+    """(n, 1) sums over periods; a product with ones is several times faster than a reduction over few columns."""
+    return (a @ np.ones(a.shape[1]))[:, None]
+
+
 def shares(mass: np.ndarray) -> np.ndarray:
     """(n, T) m_i / Σ m_i."""
-    total = mass.sum(axis=1, keepdims=True)
-    return np.divide(mass, total, out=np.zeros_like(mass), where=total > 0)
+    total = row_sums(mass)
+    return mass * np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
 
 
 def unit_gram(mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -17,7 +17,7 @@ from .first_stage import scaled_inverse
 from .linalg import pseudo_inverse
 from .poisson import MAX_STEPS
 from .separation import components
-from .wide import Piece, Reader, Tally, columns_of, joined
+from .wide import Piece, Reader, Tally, columns_of, joined, row_sums
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +52,7 @@ class CountModel:
         self.tally = Tally(reader, shape.rows & shape.used)
         self.data = [self._read(panel, outcome, s) for s in range(c)]
         self.zero, self.lost, self.unbounded = self._separate()
+        self.whole = [bool(np.array_equal(d.kept, d.exposure > 0)) for d in self.data]
         self.solvable = bool(self.data and any(d.kept.any() for d in self.data))
         if not self.solvable:
             return
@@ -77,7 +78,7 @@ class CountModel:
             self.tally.add(cohort, reader.cluster[units], ok)
             self.cases[cohort] += y.sum(axis=0)
             self.offset[cohort] += e.sum(axis=0)
-            some = y.any(axis=1)
+            some = row_sums(y)[:, 0] > 0
             found.append((np.flatnonzero(some) + at.start, y[some], e[some]))
         place, y, e = (np.concatenate([f[i] for f in found]) for i in range(3))
         return Counts(place=place, y=y, exposure=e, kept=e > 0)
@@ -189,11 +190,14 @@ class CountModel:
         size = max(64, 300_000 // self.reader.n_periods)
         for start in range(0, len(d.y), size):
             at = slice(start, min(start + size, len(d.y)))
-            size_it = d.exposure[at] * h * d.kept[at]
-            y = d.y[at] * d.kept[at]
-            total = size_it.sum(axis=1, keepdims=True)
-            share = np.divide(size_it, total, out=np.zeros_like(size_it), where=total > 0)
-            yield at, y, share, np.log(np.where(total > 0, total, 1.0)[:, 0]) + high
+            size_it = d.exposure[at] * h
+            y = d.y[at]
+            if not self.whole[cohort]:
+                size_it, y = size_it * d.kept[at], y * d.kept[at]
+            total = row_sums(size_it)
+            some = total > 0
+            size_it *= np.divide(1.0, total, out=np.zeros_like(total), where=some)
+            yield at, y, size_it, np.log(np.where(some, total, 1.0)[:, 0]) + high
 
     def _step(self, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Concentrated log-likelihood, Σ W (C, T, T) and Σ (y − μ) (C, T)."""
@@ -202,7 +206,7 @@ class CountModel:
         for s in range(c):
             eta = self.columns.columns[s] @ beta
             for _, y, share, level in self._fitted(s, beta):
-                cases = y.sum(axis=1)
+                cases = row_sums(y)[:, 0]
                 mu = share * cases[:, None]
                 total = mu.sum(axis=0)
                 grams[s] += np.diag(total) - mu.T @ share
@@ -213,7 +217,7 @@ class CountModel:
     def pieces(self, cohort: int) -> Iterator[Piece]:
         """Blocks of clusters, fitted counts and y − μ."""
         for at, y, share, _ in self._fitted(cohort, self.beta):
-            mu = share * y.sum(axis=1, keepdims=True)
+            mu = share * row_sums(y)
             units = self.reader.order[self.data[cohort].place[at]]
             yield self.reader.cluster[units], mu, y - mu
 
@@ -227,7 +231,7 @@ class CountModel:
         for s in range(c):
             for at, y, share, level in self._fitted(s, self.beta):
                 d = self.data[s]
-                alpha = y.sum(axis=1) * np.exp(-level)
+                alpha = row_sums(y)[:, 0] * np.exp(-level)
                 expected = d.exposure[at] * own * alpha[:, None]
                 mu0[s] += expected.sum(axis=0)
                 pulled[s] += expected.T @ share

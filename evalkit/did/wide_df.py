@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .wide import apply_gram, shares
+from .wide import apply_gram, row_sums, shares
 
 if TYPE_CHECKING:
     from .wide_part import State
@@ -53,7 +53,7 @@ class Carried:
         if self.mass is not None:
             share = shares(self.mass)
             z = self.mass**2 * (v - np.einsum("it,it->i", share, v)[:, None])
-            return z - share * z.sum(axis=1, keepdims=True)
+            return z - share * row_sums(z)
         assert self.second is not None
         return np.einsum("jts,js->jt", self.second, v)
 
@@ -126,14 +126,14 @@ def _scan_units(state: State, rows: np.ndarray) -> Scan:
         for cluster, mass, _ in state.wide.pieces(s):
             share, square = shares(mass), mass**2
             mean = share @ load
-            d = square @ load**2 - 2 * mean * (square @ load) + mean**2 * square.sum(axis=1, keepdims=True)
-            lever = mass @ load**2 - mean**2 * mass.sum(axis=1, keepdims=True)
+            d = square @ load**2 - 2 * mean * (square @ load) + mean**2 * row_sums(square)
+            lever = mass @ load**2 - mean**2 * row_sums(mass)
             d, lever = np.clip(d, 0, None), np.clip(lever, 0, None)
             for place, value in enumerate((d, lever)):
                 sums[2 * place, s] += value.sum(axis=0)
                 sums[2 * place + 1, s] += np.einsum("ik,ik->k", value, value)
             crossed = square.T @ share
-            own = share.T @ (share * square.sum(axis=1, keepdims=True))
+            own = share.T @ (share * row_sums(square))
             second[s] += np.diag(square.sum(axis=0)) - crossed - crossed.T + own
             near = np.argpartition(-d, min(TOP, len(d)) - 1, axis=0)[:TOP]
             kept.append((cluster[np.unique(near)], np.full(len(np.unique(near)), s), mass[np.unique(near)]))

@@ -53,7 +53,7 @@ class Sketch:
 
     def narrow(self, panel: Panel) -> bool:
         """True where a regression written out costs little."""
-        units, clusters = int(self.keep.sum()), len(np.unique(panel.cluster[self.keep]))
+        units, clusters = int(self.keep.sum()), int((np.bincount(panel.cluster[self.keep]) > 0).sum())
         return units * len(self.times) * self.width <= NARROW and clusters * self.width**3 <= ALGEBRA
 
     def reader(self, panel: Panel) -> Reader:
@@ -156,6 +156,7 @@ def _linear_outcome(panel: Panel, design: Design, sketch: Sketch, outcome: str) 
             control=sketch.control[show],
             n_obs=model.n_obs,
             n_params=model.rank + 1,
+            n_units=int(model.tally.units.sum()),
         )
     )
     terms = _terms(panel, sketch, model.tally, model.size, show, outcome, measure_of(panel))
@@ -202,6 +203,7 @@ def _count_outcome(panel: Panel, design: Design, sketch: Sketch, outcome: str) -
             control=sketch.control[show],
             n_obs=model.n_obs,
             n_params=model.rank + 1 if sketch.saturated else model.columns.width + 1,
+            n_units=sum(int(d.kept.any(axis=1).sum()) for d in model.data),
         )
     )
     terms = _terms(panel, sketch, model.tally, model.tally.cells, show, outcome, "log_rate_ratio")

@@ -8,7 +8,7 @@ import numpy as np
 
 from .first_stage import scaled_inverse
 from .linalg import pseudo_inverse
-from .wide import Columns, Piece, Reader, Tally, apply_gram, joined, unit_gram
+from .wide import Columns, Piece, Reader, Tally, apply_gram, joined, row_sums, unit_gram
 
 
 class LinearModel:
@@ -42,8 +42,8 @@ class LinearModel:
         if self.observed is not None or not used.all():
             ok = used[None] if self.observed is None else reader.take(self.observed, units) & used
             mass, y = np.where(ok, mass, 0.0), np.where(ok, y, 0.0)
-        total = mass.sum(axis=1, keepdims=True)
-        level = np.divide((mass * y).sum(axis=1, keepdims=True), total, out=np.zeros_like(total), where=total > 0)
+        total = row_sums(mass)
+        level = np.divide(row_sums(mass * y), total, out=np.zeros_like(total), where=total > 0)
         return reader.cluster[units], mass, y - level
 
     def _sums(self, cohort: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ import numpy as np
 from .first_stage import scaled_inverse
 from .linalg import System, inverse_herfindahl, pseudo_inverse
 from .parts import ClusterAlgebra, Part
-from .wide import ALGEBRA, Columns, Pieces, Reader, apply_gram, joined, segment_products, shares, unit_gram
+from .wide import ALGEBRA, Columns, Pieces, Reader, apply_gram, joined, row_sums, segment_products, shares, unit_gram
 from .wide_df import Scan, degrees, quadratics, scan
 
 TERMS = 60
@@ -37,7 +37,8 @@ class SystemPart(ClusterAlgebra):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wide:
-    """A solved model: its reader, columns, blocks of (cluster, mass, r), coefficients, and N, K of the cr1 factor.
+    """A solved model: its reader, columns, blocks of (cluster, mass, r), coefficients, and N, K of the cr1 factor, units in
+    estimation.
 
     treated, control (k, C, T) cells that count a cluster as treated in a row, and as compared with
     """
@@ -51,6 +52,7 @@ class Wide:
     control: np.ndarray
     n_obs: int
     n_params: int
+    n_units: int
 
 
 def wide_part(wide: Wide) -> Part:
@@ -123,7 +125,7 @@ def _listed(wide: Wide) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
             gram[at] -= segment_products(mass, share, starts)
             gram[at[:, None], diagonal, diagonal] += np.add.reduceat(mass, starts, axis=0)
             crossed = segment_products(square, share, starts)
-            own = segment_products(share * square.sum(axis=1, keepdims=True), share, starts)
+            own = segment_products(share * row_sums(square), share, starts)
             second[at] += own - crossed - np.swapaxes(crossed, 1, 2)
             second[at[:, None], diagonal, diagonal] += np.add.reduceat(square, starts, axis=0)
             score[at] += np.add.reduceat(r, starts, axis=0)
@@ -291,8 +293,7 @@ class WidePart:
         reader, listed = self.state.wide.reader, self.state.listed
         if listed is not None:
             return len(np.unique(reader.cells[0][listed[3].any(axis=1)]))
-        cohorts = range(len(reader.labels))
-        return sum(int(mass.any(axis=1).sum()) for c in cohorts for _, mass, _ in self.state.wide.pieces(c))
+        return self.state.wide.n_units
 
     def live(self, rows: np.ndarray) -> np.ndarray:
         return np.asarray((rows @ self.state.wide.contrast).any(axis=1))
