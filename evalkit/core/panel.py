@@ -16,7 +16,16 @@ class Dropped:
     """A unit that left the panel, and why (message key `dropped.<reason>`)."""
 
     unit: str
-    reason: Literal["unbalanced", "always_treated", "separation", "missing", "no_exposure", "overlap", "scope"]
+    reason: Literal[
+        "unbalanced",
+        "always_treated",
+        "separation",
+        "missing",
+        "no_exposure",
+        "case_without_exposure",
+        "overlap",
+        "scope",
+    ]
     detail: str = ""
 
 

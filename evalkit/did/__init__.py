@@ -6,32 +6,45 @@ from dataclasses import replace
 from typing import Literal
 
 from ..core import Design, EffectPath, Panel
+from .balance import balance
 from .gap import gap
 from .inference import fit_path, inference
 from .influence import effective_clusters, leave_one_out
+from .outcomes import outcomes
+from .placebo import placebo
+from .power import power
 from .ppml import counterfactual, separated
 from .rates import log_rate
 from .registry import ESTIMATORS
+from .sensitivity import breakdown, honest, pretrend_power, trend_evidence
 from .size import simulated_size
 
 __all__ = [
     "ESTIMATORS",
     "att_gt",
+    "balance",
+    "breakdown",
     "counterfactual",
     "effective_clusters",
     "etwfe",
     "event_study",
     "first_difference",
     "gap",
+    "honest",
     "imputation",
     "inference",
     "leave_one_out",
     "log_rate",
+    "outcomes",
+    "placebo",
+    "power",
     "ppml",
     "ppml_event_study",
+    "pretrend_power",
     "separated",
     "simulated_size",
     "sunab",
+    "trend_evidence",
     "twfe",
     "two_stage",
 ]

@@ -119,9 +119,7 @@ def solve(panel: Panel, design: Design, outcome: str, model: CountModel) -> Solv
     )
 
 
-def _columns(
-    panel: Panel, cells: Cells, rows: list[Row], design: Design, model: CountModel
-) -> tuple[np.ndarray, int]:
+def _columns(panel: Panel, cells: Cells, rows: list[Row], design: Design, model: CountModel) -> tuple[np.ndarray, int]:
     """(n, p) columns of the live rows, covariates and periods, and how many of them are the effects'."""
     if not model.saturated:
         return design_columns(panel, cells, rows, design.covariates), len(rows)

@@ -19,6 +19,8 @@ from .registry import fit_of
 
 GRADIENTS = {"sd_falls_with_size": -0.35, "sd_rises_with_size": 0.25}
 DRAWS = 400
+Errors = tuple[float, float, float]
+"""Variance of a cluster's common path, of cell noise × weight, and the path's autocorrelation."""
 
 
 def simulated_size(
@@ -60,7 +62,10 @@ def _rates(r: Regression, weights: np.ndarray, design: Design, size: np.ndarray,
     system = cluster_system(r)
     contrast = weights @ r.contrast
     c = contrast / system.scale
-    moments = _moments(r, system, design.seed, n)
+    position = np.unique(r.time, return_inverse=True)[1]
+    residual = r.y - r.x / system.scale @ system.beta
+    errors = error_components(residual, r.root, r.cluster, position, r.n_clusters, counts=r.family == "poisson")
+    moments = null_moments(r, system, errors, design.seed, n)
     critical = float(stdtrit(float(satterthwaite(system, contrast[None])[0]), 0.975))
     without = leave_out(system) @ c
     treated = np.asarray((weights != 0).astype(int) @ r.treated > 0)
@@ -90,14 +95,14 @@ def _rejection(
     return float((np.abs(estimate) > critical * se).mean())
 
 
-def _moments(r: Regression, system: System, seed: int, n: int) -> np.ndarray:
+def null_moments(r: Regression, system: System, errors: Errors, seed: int, n: int) -> np.ndarray:
     """(n, G, p) draws of X_g'y_g under the null: AR(1) path of the cluster plus cell noise, through the design."""
     rng = np.random.default_rng(seed)
     times, position = np.unique(r.time, return_inverse=True)
     x = r.x / system.scale
     loading = np.zeros((r.n_clusters, len(times), x.shape[1]))
     np.add.at(loading, (r.cluster, position), x * r.root[:, None])
-    shock, noise, rho = _components(r, x @ system.beta, position)
+    shock, noise, rho = errors
     path = rng.standard_normal((n, r.n_clusters, len(times)))
     for t in range(1, len(times)):
         path[:, :, t] = rho * path[:, :, t - 1] + np.sqrt(1 - rho**2) * path[:, :, t]
@@ -109,26 +114,28 @@ def _moments(r: Regression, system: System, seed: int, n: int) -> np.ndarray:
     return out
 
 
-def _components(r: Regression, fitted: np.ndarray, position: np.ndarray) -> tuple[float, float, float]:
+def error_components(
+    residual: np.ndarray, root: np.ndarray, cluster: np.ndarray, position: np.ndarray, n_clusters: int, *, counts: bool
+) -> Errors:
     """Variance of the cluster's common path, variance of cell noise × weight, and first-order autocorrelation.
 
-    By moments of the residual sums over a cluster's cells of one period; a Poisson fit has noise 1 at least.
+    residual (n,) weighted by root (n,) = √weight; position (n,) of the period. By moments of the residual sums over a
+    cluster's cells of one period; counts have noise 1.
     """
-    e = r.y - fitted
     n_times = position.max() + 1
-    cell = r.cluster * n_times + position
-    shape = (r.n_clusters, n_times)
+    cell = cluster * n_times + position
+    shape = (n_clusters, n_times)
 
     def sums(values: np.ndarray) -> np.ndarray:
         return np.bincount(cell, values, minlength=shape[0] * shape[1]).reshape(shape)
 
-    total, weight, count = sums(e * r.root), sums(r.root**2), sums(np.ones_like(e))
+    total, weight, count = sums(residual * root), sums(root**2), sums(np.ones_like(residual))
     spare = np.maximum(count - 1, 0).sum()
-    if r.family == "poisson":
+    if counts:
         noise = 1.0
     elif spare > 0:
         average = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
-        noise = float(((e - average[r.cluster, position] * r.root) ** 2).sum() / spare)
+        noise = float(((residual - average[cluster, position] * root) ** 2).sum() / spare)
     else:
         noise = 0.0
     shock = max(0.0, float((total**2).sum() - noise * weight.sum()) / float((weight**2).sum()))

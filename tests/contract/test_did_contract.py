@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from evalkit import did
-from evalkit.did.inference import fit_path
 from evalkit.core import NEVER, Design, EffectPath, Panel, from_plain, to_plain
+from evalkit.did.inference import fit_path
 
 COUNT = {"ppml", "ppml_event_study", "etwfe_poisson", "etwfe_poisson_cohort"}
 ALL = sorted(did.ESTIMATORS)

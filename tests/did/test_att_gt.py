@@ -1,4 +1,4 @@
-"""ATT(g,t): identities between its ways of solving, its jackknife against true re-fits, its aggregates, its refusals."""
+"""ATT(g,t): identities between ways of solving, the jackknife against true re-fits, aggregates, refusals."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_jackknife_is_the_true_one(seen, method):
 @pytest.mark.parametrize("method", ["dr", "ipw", "reg"])
 @pytest.mark.parametrize("sampling", ["panel", "cross_section"])
 def test_many_units_are_crossed_not_listed(sampling, method, monkeypatch):
-    """Cross products of influence give what a list of clusters gives; the jackknife in one step is close to the true one."""
+    """Cross products give what a list of clusters gives; the jackknife in one step is close to the true one."""
     panel = _panel(n=150)
     design = Design(control="not_yet", covariates=("x",), adjustment=method, sampling=sampling)
     listed = att_gt_fit(panel, design)
@@ -156,7 +156,7 @@ def test_covariates_are_those_of_the_base_period():
 
 
 def test_aggregates_carry_the_error_of_the_weights():
-    """Combining keeps the covariance that a fresh inference of the combined path gives; twice is Callaway-Sant'Anna's."""
+    """Combining keeps the covariance of a fresh inference; combining twice gives the averages of Callaway-Sant'Anna."""
     panel = _panel(n=70, starts=(2, 4, 4, NEVER))
     path = did.att_gt(panel, Design(rule="analytic"))
     for axis in ("event_time", "cohort", "calendar", "overall"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evalkit.did import cross_section, two_by_two
+from evalkit.did import two_by_two
 from evalkit.did.cross_section import section_effect
 from evalkit.did.propensity import NotEstimable, logit, tilting
 from evalkit.did.two_by_two import panel_effect
