@@ -22,7 +22,7 @@ from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, Shares, UserE
 from . import permutation, size, studentised, wild
 from .facts import RowFacts, Share, covariance_of, facts_of, shares_of, usual_df, usual_vcov
 from .fit import Fit
-from .parts import RegressionPart, part_of
+from .parts import ClusterAlgebra, part_of
 from .registry import fit_of
 
 METHODS = ("auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "usual")
@@ -274,7 +274,7 @@ def _wild(context: Context, i: int) -> Inference:
     if len(live) != 1:
         raise UserError("wild_joint_outcomes", row=context.path.terms[i].term)
     part, path = live[0].part, context.path
-    if not isinstance(part, RegressionPart):
+    if not isinstance(part, ClusterAlgebra):
         return Inference(rule="refused", reason="inference.reason.requested", refused=_refused("no_wild"))
     contrast = part.contrast(live[0].rows[i : i + 1])[0]
     result = wild.bootstrap(part.system, contrast, level=path.design.level, seed=path.design.seed)
