@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .arrays import from_plain, frozen_array, to_plain
     from .economics import Curve, Decision, Flow, FrontierRow, Psa, Swing
-    from .effects import EffectPath
+    from .effects import EffectPath, Refused, Shares
     from .errors import GateStopped, Problem, UserError, UserErrors, Where
     from .exhibits import Column, Exhibit, Message, Section
     from .origin import Origin, Parameter
@@ -30,6 +30,8 @@ _HOME = {
     "Dropped": "panel",
     "Effect": "rows",
     "EffectPath": "effects",
+    "Refused": "effects",
+    "Shares": "effects",
     "Exhibit": "exhibits",
     "Flow": "economics",
     "FrontierRow": "economics",
@@ -82,9 +84,11 @@ __all__ = [
     "Parameter",
     "Problem",
     "Psa",
+    "Refused",
     "Score",
     "Scorecard",
     "Section",
+    "Shares",
     "Swing",
     "Term",
     "UserError",

@@ -15,6 +15,8 @@ from .locate import RawTable
 from .privacy import identifier_gate
 from .schema import layout
 
+NOTHING = {"key": "common.none"}
+
 
 def data_gates(tables: Mapping[str, Stack], plan: Plan) -> tuple[Gate, ...]:
     """All gates of the data, in the order of a quality checklist; `passed` None where there is nothing to judge."""
@@ -99,7 +101,7 @@ def totals_tie(tables: Mapping[str, Stack]) -> Gate:
     return Gate(
         name="totals_tie",
         passed=None if not checked else not wrong,
-        detail={"checked": checked, "n": len(wrong), "items": first or "–"},
+        detail={"checked": checked, "n": len(wrong), "items": first or NOTHING},
     )
 
 
@@ -122,7 +124,7 @@ def units_declared(tables: Mapping[str, Stack]) -> Gate:
             for header in part.notes["undeclared"]
         }
     )
-    return Gate(name="units_declared", passed=not found, detail={"n": len(found), "items": found[:5] or "–"})
+    return Gate(name="units_declared", passed=not found, detail={"n": len(found), "items": found[:5] or NOTHING})
 
 
 def amounts_plausible(tables: Mapping[str, Stack]) -> Gate:
@@ -131,7 +133,7 @@ def amounts_plausible(tables: Mapping[str, Stack]) -> Gate:
     return Gate(
         name="amounts_plausible",
         passed=not found,
-        detail={"n": len(found), "items": [f"{p.where.file}: {p.where.column}" for p in found[:5]] or "–"},
+        detail={"n": len(found), "items": [f"{p.where.file}: {p.where.column}" for p in found[:5]] or NOTHING},
     )
 
 
@@ -148,7 +150,9 @@ def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
         for name, place in absent[:5]
     ]
     return Gate(
-        name="places_complete", passed=not absent if names else None, detail={"n": len(absent), "items": items or "–"}
+        name="places_complete",
+        passed=not absent if names else None,
+        detail={"n": len(absent), "items": items or NOTHING},
     )
 
 

@@ -18,7 +18,8 @@ class Cells:
     """The (unit, time) cells in the sample, ordered by unit then time.
 
     event_time (n,) time − cohort, `UNTREATED` for pure comparison units; base (n,) True in each treated unit's
-    reference period; cluster codes are positions among all clusters of the panel, so that they agree across outcomes.
+    reference period; cluster codes are positions among all clusters of the panel, so that they agree across outcomes;
+    free (n,) cells that compare, where that is not told by the event time.
     """
 
     unit: np.ndarray
@@ -28,6 +29,7 @@ class Cells:
     base: np.ndarray
     n_clusters: int
     notes: tuple[str, ...] = ()
+    free: np.ndarray | None = None
 
     @property
     def index(self) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +43,7 @@ class Cells:
 
     def keep(self, rows: np.ndarray) -> Cells:
         """The cells where `rows` (n,) is True."""
-        names = ("unit", "time", "cluster", "event_time", "base")
+        names = ("unit", "time", "cluster", "event_time", "base", *(() if self.free is None else ("free",)))
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
@@ -67,7 +69,7 @@ def select(panel: Panel, design: Design, observed: np.ndarray) -> Cells:
     """
     if design.base != "universal":
         raise UserError("base_not_universal", base=design.base)
-    keep_time, notes = _periods(panel, design)
+    keep_time, notes = sampled_periods(panel, design)
     cohort, keep_unit, stop = _comparison(panel, design)
     keep_time = keep_time & (np.arange(panel.n_periods) < stop)
     treated = cohort < stop
@@ -93,7 +95,8 @@ def select(panel: Panel, design: Design, observed: np.ndarray) -> Cells:
     )
 
 
-def _periods(panel: Panel, design: Design) -> tuple[np.ndarray, list[str]]:
+def sampled_periods(panel: Panel, design: Design) -> tuple[np.ndarray, list[str]]:
+    """(T,) periods outside the selection window, and notes."""
     keep = np.ones(panel.n_periods, dtype=bool)
     if design.selection_window is None:
         return keep, []
@@ -191,7 +194,10 @@ def memberships(cells: Cells, rows: list[Row]) -> tuple[np.ndarray, np.ndarray]:
     """(k, G) clusters with cells of the row, and clusters with untreated cells in the row's periods."""
     treated = np.zeros((len(rows), cells.n_clusters), dtype=bool)
     control = np.zeros_like(treated)
-    free = ~cells.post if rows[0].event_time is None else (cells.event_time == UNTREATED)
+    if cells.free is not None:
+        free = cells.free
+    else:
+        free = ~cells.post if rows[0].event_time is None else (cells.event_time == UNTREATED)
     for r, row in enumerate(rows):
         treated[r, cells.cluster[row.cells]] = True
         same_time = np.isin(cells.time, np.unique(cells.time[row.cells]))

@@ -43,6 +43,7 @@ class Piece:
     notes: tuple[str, ...] = ()
     observed: np.ndarray | None = None
     mu0: np.ndarray | None = None
+    exposure: np.ndarray | None = None
 
     def keep(self, rows: np.ndarray) -> Piece:
         """The piece restricted to the rows (k,) that are True."""
@@ -54,6 +55,7 @@ class Piece:
             regression=replace(r, contrast=r.contrast[rows], treated=r.treated[rows], control=r.control[rows]),
             observed=None if self.observed is None else self.observed[rows],
             mu0=None if self.mu0 is None else self.mu0[rows],
+            exposure=None if self.exposure is None else self.exposure[rows],
         )
 
 
@@ -160,6 +162,7 @@ def assemble(method: str, panel: Panel, design: Design, pieces: Sequence[Piece],
         estimate=joined("estimate"),
         observed=joined("observed") if counts else None,
         mu0=joined("mu0") if counts else None,
+        exposure=joined("exposure") if counts and pieces[0].exposure is not None else None,
         design=design,
         unit=panel.outcome_unit,
         notes=tuple(dict.fromkeys(n for p in pieces for n in p.notes)),

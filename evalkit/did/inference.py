@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, UserError, frozen_array
+from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, Shares, UserError, frozen_array
 from . import permutation, size, studentised, wild
 from .facts import RowFacts, Share, covariance_of, facts_of, shares_of, usual_df, usual_vcov
 from .fit import Fit
-from .parts import RegressionPart
+from .parts import RegressionPart, part_of
 from .registry import fit_of
 
 METHODS = ("auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "usual")
@@ -66,6 +66,7 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         vcov=frozen_array(vcov),
         vcov_rule=rule,
         inference=(),
+        shares=_with_covariance(path, fit, rule),
     )
     context = Context(
         path=path,
@@ -82,6 +83,15 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         context = replace(context, path=path)
     rows = tuple(_row(context, i, method) for i in range(len(path)))
     return replace(path, inference=rows)
+
+
+def _with_covariance(path: EffectPath, fit: Fit, rule: str) -> Shares | None:
+    """The path's estimated weights with the covariance of all of the fit's quantities, for later aggregation."""
+    if path.shares is None:
+        return None
+    own = np.eye(sum(part_of(source).width for source in fit.sources))
+    scores, vcov = covariance_of(shares_of(fit, own), rule)
+    return replace(path.shares, vcov=frozen_array(vcov), scores=None if scores is None else frozen_array(scores))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +248,8 @@ def _beside(context: Context, i: int, df: float) -> dict[str, Any]:
 
 def _usual(context: Context, i: int) -> Inference:
     path = context.path
+    if not context.fit.regressions:
+        return Inference(rule="refused", reason="inference.reason.usual", refused=_refused("no_usual"))
     return Inference(
         rule="usual",
         reason="inference.reason.usual",
@@ -262,7 +274,8 @@ def _wild(context: Context, i: int) -> Inference:
     if len(live) != 1:
         raise UserError("wild_joint_outcomes", row=context.path.terms[i].term)
     part, path = live[0].part, context.path
-    assert isinstance(part, RegressionPart)
+    if not isinstance(part, RegressionPart):
+        return Inference(rule="refused", reason="inference.reason.requested", refused=_refused("no_wild"))
     contrast = part.contrast(live[0].rows[i : i + 1])[0]
     result = wild.bootstrap(part.system, contrast, level=path.design.level, seed=path.design.seed)
     shift = float(path.estimate[i]) - float(contrast / part.system.scale @ part.system.beta)

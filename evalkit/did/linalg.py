@@ -250,9 +250,13 @@ def effective_number(system: System, contrast: np.ndarray, member: np.ndarray) -
     Equals G/(1 + cv²) of Carter, Schnepel & Steigerwald 2017 (REStat 99:698) with γ as the clusters' sizes.
     """
     c = system.bread @ (contrast / system.scale)
-    share = np.einsum("i,gij,j->g", c, system.gram, c)[member]
-    square = float((share**2).sum())
-    return float(share.sum() ** 2 / square) if square > 0 else 0.0
+    return inverse_herfindahl(np.einsum("i,gij,j->g", c, system.gram, c)[member])
+
+
+def inverse_herfindahl(share: np.ndarray, many: np.ndarray | float = 1.0) -> float:
+    """(Σ share)² / Σ share², each share occurring `many` times; 0 where all are zero."""
+    square = float((many * share**2).sum())
+    return float((many * share).sum() ** 2 / square) if square > 0 else 0.0
 
 
 def effective_pair(

@@ -10,6 +10,7 @@ import numpy as np
 from ..core import UserError
 from .cells import UNTREATED, Cells, Row, unit_starts, within
 from .linalg import pseudo_inverse
+from .separation import components
 
 MAX_STEPS = 100
 
@@ -25,11 +26,19 @@ class PoissonFit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separation:
-    """keep (n,) cells that enter estimation; zero, lost: positions of rows with no case, or without a comparison."""
+    """keep (n,) cells that enter estimation; zero, lost: positions of rows with no case, or without a comparison;
+    unbounded: of rows with cases whose cohort has none before the start (ratio ∞, expected count 0).
+    """
 
     keep: np.ndarray
     zero: tuple[int, ...]
     lost: tuple[int, ...]
+    unbounded: tuple[int, ...] = ()
+
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """Rows without a coefficient of their own."""
+        return (*self.zero, *self.lost, *self.unbounded)
 
 
 def fit_poisson(y: np.ndarray, offset: np.ndarray, x: np.ndarray, unit: np.ndarray) -> PoissonFit:
@@ -113,3 +122,34 @@ def separation(cells: Cells, rows: Sequence[Row], y: np.ndarray) -> Separation:
         keep = new
     lost = tuple(r for r, row in enumerate(rows) if row.live and r not in zero and not (row.cells & keep).any())
     return Separation(keep=keep, zero=zero, lost=lost)
+
+
+def saturated_separation(cells: Cells, rows: Sequence[Row], y: np.ndarray) -> Separation:
+    """The same for rows that are each one cohort in one period: exact, by the components of `separation.components`.
+
+    Row (g,t) is estimated where its node and period t's are comparable. Without a case it is zero where its cohort has
+    cases elsewhere to tell its expected count; with cases but none in the cohort's baseline it is unbounded; otherwise
+    lost. Left out are exactly the cells that some direction drives to zero.
+    """
+    n_units, n_times = int(cells.unit.max()) + 1, int(cells.time.max()) + 1
+    live = [r for r, row in enumerate(rows) if row.live]
+    node = cells.time.copy()
+    for place, r in enumerate(live):
+        node[rows[r].cells] = n_times + place
+    present = np.zeros((n_units, n_times + len(live)), dtype=bool)
+    positive = np.zeros_like(present)
+    present[cells.unit, node] = True
+    positive[cells.unit[y > 0], node[y > 0]] = True
+    found = components(present, positive)
+    keep = (found.unit[cells.unit] == found.node[node]) & positive.any(axis=1)[cells.unit]
+    split: dict[str, list[int]] = {"zero": [], "lost": [], "unbounded": []}
+    for place, r in enumerate(live):
+        own = np.unique(cells.unit[rows[r].cells])
+        here, there = found.node[n_times + place], found.node[int(cells.time[rows[r].cells][0])]
+        told = there >= 0 and bool((found.unit[own] == there).any())
+        if here >= 0 and here == there:
+            continue
+        baseline = positive[own, :n_times].any()
+        split["zero" if here < 0 and told else "unbounded" if here >= 0 and not baseline else "lost"].append(r)
+        keep &= ~rows[r].cells
+    return Separation(keep=keep, **{name: tuple(found) for name, found in split.items()})

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import assess, did
-from ..core import Column, Design, EffectPath, Panel, Score, Section, to_plain
+from ..core import Column, Design, EffectPath, Message, Panel, Score, Section, to_plain
 from . import economics as money
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
+from .cheers import cheers_table
 from .disclosure import counts_hidden, masked, threshold
 from .effects import (
     ESTIMATE_COLUMNS,
@@ -36,8 +37,8 @@ def summary(case: Case) -> Section:
         (column("project_id"), row["project_id"]),
         (column("title"), row["title"]),
         (column("place", "message"), message("name.plain", name=case.plan.place_name(row["place"]))),
-        (column("started", "text"), row.get("started")),
-        (column("ended", "text"), row.get("ended")),
+        (column("started", "period"), row.get("started")),
+        (column("ended", "period"), row.get("ended")),
         (column("actual_cost", "money"), row.get("actual_cost")),
         (column("enrolled_firms", "int"), int(ev.panel.ever_treated.sum())),
         (column("comparison_firms", "int"), int((~ev.panel.ever_treated).sum())),
@@ -76,9 +77,9 @@ def design(case: Case) -> Section:
         (column("design_cluster", "message"), message("design.cluster.batch", n=clusters, treated=treated)),
         (column("design_outcome", "message"), message("design.outcome.avertable")),
         (column("design_form", "message"), message("design.form.multiplicative")),
-        (column("design_start"), first),
-        (column("design_period"), f"{panel.times[0]}–{panel.times[-1]}"),
-        (column("design_selection"), f"{window[0]}–{window[1]}" if window else None),
+        (column("design_start", "period"), first),
+        (column("design_period", "message"), _span(panel.times[0], panel.times[-1])),
+        (column("design_selection", "message"), _span(*window) if window else None),
     ]
     columns = (
         column("group", "message"),
@@ -102,6 +103,10 @@ def design(case: Case) -> Section:
             paths_figure(case, panel),
         ],
     )
+
+
+def _span(first: Any, last: Any) -> Message:
+    return message("show.interval", low=first, high=last)
 
 
 def group_row(panel: Panel, members: np.ndarray, label: str) -> list[Any]:
@@ -252,7 +257,8 @@ def economics(case: Case) -> Section:
         averted=d.averted_cases, bcr=d.bcr, bcr_low=d.bcr_low, bcr_high=d.bcr_high, dominance=d.dominance,
         group=case.project, as_of=case.as_of,
     )  # fmt: skip
-    return replace(money.decision_section(case, ev.money), scores=scores)
+    found = money.decision_section(case, ev.money)
+    return replace(found, exhibits=(*found.exhibits, cheers_table(case, ev)), scores=scores)
 
 
 def conclusion(case: Case) -> Section:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from .. import assess
 from ..core import Exhibit, Section, to_plain
+from . import outcomes
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
+from .funding import budget_figure, portfolio_exhibits
 from .indicators import scorecard
 from .target import target
 from .work import measure_name, years
@@ -138,7 +142,18 @@ def cap(case: Case) -> Section:
         column("status", "status"),
     )
     rows = [[str(r.year), r.prevention, r.levy_previous, r.ratio, r.cap, r.room, r.status] for r in frame.itertuples()]
-    return section("cap", [table(case, "cap_table", columns, rows, source="ledger", notes=[message("note.cap")])])
+    shown = table(case, "cap_table", columns, rows, source="ledger", notes=[message("note.cap")])
+    return section("cap", [shown, budget_figure(case, frame)])
+
+
+def economics(case: Case) -> Section:
+    """What the evaluated projects cost and saved, and which of them the room under the cap would fund."""
+    found = outcomes.economics(case)
+    if not case.projects:
+        return found
+    now = cap_rows(case).query("year == @case.period")
+    room = None if now.empty or pd.isna(now.room.iloc[0]) else float(now.room.iloc[0])
+    return replace(found, exhibits=(*found.exhibits, *portfolio_exhibits(case, room)))
 
 
 def measures(case: Case) -> Section:

@@ -1,0 +1,244 @@
+"""Unit and period effects fitted on untreated cells alone, and what they leave in every cell: dense in periods, in blocks.
+
+    y_it = α_i + λ_t + x_it'γ on cells before notice and of the never treated;   e_it = y_it − α̂_i − λ̂_t − x_it'γ̂ everywhere
+
+With ω the weights (0 where a cell is missing), z the columns (period dummies, covariates) and bars for a unit's own mean
+over its untreated cells, everything follows from sums over the units of a cohort, by cluster where clusters are listed:
+
+    A = Σ ω z̃ z̃',  b = Σ ω z̃ ỹ (untreated);   per cell (g,t): Ω = Σ ω,  Y = Σ ω ỹ,  M = Σ ω z̃   ⇒   mean of e = (Y − M'A⁺b)/Ω
+
+so that leaving a cluster out is subtracting its sums. No array over units is kept but the panel's own. A covariate that is
+constant within units gets a slope by period; others enter as they are. Units without an untreated cell tell nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..core import Design, Panel
+from .att_gt import cluster_codes
+from .cohort_time import Laid
+from .fit import observed_cells
+from .linalg import pseudo_inverse
+from .moments import LISTED
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """Some units of one cohort. cluster (n,); omega, untreated weights omega0, y and z centred at the unit's untreated mean
+    (n, T), (n, T, p) — z is None without covariates; share (n, T) omega0 / its sum.
+    """
+
+    cohort: int
+    cluster: np.ndarray
+    omega: np.ndarray
+    omega0: np.ndarray
+    share: np.ndarray
+    y: np.ndarray
+    z: np.ndarray | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sums:
+    """Sums over units; a leading axis for clusters × cohorts (J) or cohorts (C).
+
+    gram (·, p, p) A;  moment (·, p) b;  size (·, T) Ω;  total (·, T) Y;  slope (·, T, p) M;  seen (·, T) units;
+    n (·,) units;  square (·,) Σ of squared unit weights
+    """
+
+    gram: np.ndarray
+    moment: np.ndarray
+    size: np.ndarray
+    total: np.ndarray
+    slope: np.ndarray
+    seen: np.ndarray
+    n: np.ndarray
+    square: np.ndarray
+
+
+class FirstStage:
+    """One outcome's data, read cohort by cohort, and the first stage solved."""
+
+    def __init__(self, panel: Panel, design: Design, laid: Laid, outcome: str) -> None:
+        self.panel, self.outcome, self.laid, self.covariates = panel, outcome, laid, design.covariates
+        self.times = laid.plan.times
+        self.weighted = panel.weight is not None
+        observed = observed_cells(panel, outcome, design)
+        self.complete = bool(observed[:, self.times].all())
+        self._observed = None if self.complete else observed
+        keep = laid.plan.keep if self.complete else laid.plan.keep & observed[:, self.times].any(axis=1)
+        self.cluster, self.n_clusters = cluster_codes(panel)
+        units = np.flatnonzero(keep)
+        self.order = units[np.lexsort((self.cluster[units], laid.plan.cohort[units]))]
+        self.labels, self.starts = np.unique(laid.plan.cohort[self.order], return_index=True)
+        self.ends = np.r_[self.starts[1:], len(self.order)]
+        treated = np.isin(self.labels, laid.cohort)
+        notice = np.where(treated, self.labels - design.anticipation, panel.n_periods)
+        self.untreated = self.times[None, :] < notice[:, None]
+        self.listed = len(self.order) <= LISTED or self._several()
+        self.slopes = [name for name in design.covariates if self._constant(name)]
+
+    def _several(self) -> bool:
+        return bool(np.bincount(self.cluster[self.order]).max() > 1)
+
+    def _constant(self, name: str) -> bool:
+        x = self.panel.covariates[name]
+        first = self.order[: 1 << 14], self.order
+        return all(bool((x[at][:, self.times] == x[at][:, self.times[:1]]).all()) for at in first)
+
+    @property
+    def width(self) -> int:
+        """p: periods and covariate columns."""
+        t = len(self.times)
+        return t + sum(t if name in self.slopes else 1 for name in self.covariates)
+
+    @property
+    def n_periods(self) -> int:
+        return len(self.times)
+
+    def blocks(self, cohort: int) -> Iterator[Block]:
+        """The units of the cohort at this position, ordered by cluster."""
+        size = max(64, int((400_000 if self.listed or self.covariates else 6_000_000) / self.n_periods / self.width))
+        for start in range(self.starts[cohort], self.ends[cohort], size):
+            yield self._block(cohort, self.order[start : min(start + size, self.ends[cohort])])
+
+    def _block(self, cohort: int, units: np.ndarray) -> Block:
+        y = self._take(self.panel.matrix(self.outcome), units)
+        omega = np.ones(y.shape) if self.panel.weight is None else self._take(self.panel.weight, units)
+        if self._observed is not None:
+            seen = self._take(self._observed, units)
+            omega, y = np.where(seen, omega, 0.0), np.where(seen, y, 0.0)
+        omega0 = omega * self.untreated[cohort]
+        base = omega0.sum(axis=1, keepdims=True)
+        known = base > 0
+        share = np.divide(omega0, base, out=np.zeros_like(omega0), where=known)
+        y = y - np.einsum("it,it->i", share, y)[:, None]
+        if not known.all():
+            omega = np.where(known, omega, 0.0)
+        z = self._columns(units, share) if self.covariates else None
+        return Block(
+            cohort=cohort, cluster=self.cluster[units], omega=omega, omega0=omega0, share=share, y=y, z=z
+        )  # fmt: skip
+
+    def _take(self, array: np.ndarray, units: np.ndarray) -> np.ndarray:
+        whole = len(self.times) == array.shape[1]
+        return array[units] if whole else array[np.ix_(units, self.times)]
+
+    def _columns(self, units: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """(n, T, p) period dummies and covariates, centred."""
+        t = self.n_periods
+        out = np.zeros((len(units), t, self.width))
+        out[:, np.arange(t), np.arange(t)] = 1.0
+        at = t
+        for name in self.covariates:
+            x = np.nan_to_num(self._take(self.panel.covariates[name], units))
+            if name in self.slopes:
+                out[:, np.arange(t), at + np.arange(t)] = x
+                at += t
+            else:
+                out[:, :, at] = x
+                at += 1
+        return out - np.einsum("it,itp->ip", share, out)[:, None, :]
+
+    @cached_property
+    def cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """(J,) cluster and cohort position of the cluster × cohort cells; one a cohort (cluster −1) where not listed."""
+        if not self.listed:
+            return np.full(len(self.labels), -1), np.arange(len(self.labels))
+        place = np.repeat(np.arange(len(self.labels)), self.ends - self.starts)
+        keys = np.unique(self.cluster[self.order].astype(np.int64) * len(self.labels) + place)
+        return keys // len(self.labels), keys % len(self.labels)
+
+    def place(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
+        """Where a block's units begin a new cell, and which cells those are."""
+        if not self.listed:
+            return np.array([0]), np.array([block.cohort])
+        starts = np.flatnonzero(np.r_[True, block.cluster[1:] != block.cluster[:-1]])
+        c = len(self.labels)
+        keys = self.cells[0] * c + self.cells[1]
+        return starts, np.searchsorted(keys, block.cluster[starts].astype(np.int64) * c + block.cohort)
+
+    @cached_property
+    def sums(self) -> Sums:
+        """Sums by cell (J)."""
+        j, t, p = len(self.cells[0]), self.n_periods, self.width
+        out = Sums(
+            gram=np.zeros((j, p, p)),
+            moment=np.zeros((j, p)),
+            size=np.zeros((j, t)),
+            total=np.zeros((j, t)),
+            slope=np.zeros((j, t, p)),
+            seen=np.zeros((j, t)),
+            n=np.zeros(j),
+            square=np.zeros(j),
+        )
+        for cohort in range(len(self.labels)):
+            for block in self.blocks(cohort):
+                self._add(out, block)
+        return out
+
+    def _add(self, out: Sums, block: Block) -> None:
+        starts, at = self.place(block)
+        weight = block.omega.mean(axis=1)
+        own = {
+            "size": block.omega,
+            "total": block.omega * block.y,
+            "seen": (block.omega > 0).astype(float),
+            "n": (weight > 0).astype(float),
+            "square": weight**2,
+        }
+        for name, value in own.items():
+            getattr(out, name)[at] += np.add.reduceat(value, starts, axis=0)
+        if block.z is not None:
+            weighted = block.z * block.omega0[:, :, None]
+            out.moment[at] += np.add.reduceat(np.einsum("itp,it->ip", weighted, block.y), starts, axis=0)
+            out.slope[at] += np.add.reduceat(block.z * block.omega[:, :, None], starts, axis=0)
+            ends = np.r_[starts[1:], len(block.y)]
+            for cell, low, high in zip(at, starts, ends):
+                out.gram[cell] += np.einsum("itp,itq->pq", weighted[low:high], block.z[low:high], optimize=True)
+            return
+        out.moment[at] += np.add.reduceat(block.omega0 * block.y, starts, axis=0)
+        diagonal = np.arange(self.n_periods)
+        if self.listed:
+            out.gram[at] -= np.add.reduceat(block.omega0[:, :, None] * block.share[:, None, :], starts, axis=0)
+            out.slope[at] -= np.add.reduceat(block.omega[:, :, None] * block.share[:, None, :], starts, axis=0)
+        else:
+            out.gram[at[0]] -= block.omega0.T @ block.share
+            out.slope[at[0]] -= block.omega.T @ block.share
+        rows = at[:, None]
+        out.gram[rows, diagonal, diagonal] += np.add.reduceat(block.omega0, starts, axis=0)
+        out.slope[rows, diagonal, diagonal] += np.add.reduceat(block.omega, starts, axis=0)
+
+    def by_cohort(self, name: str) -> np.ndarray:
+        """(C, ...) sums by cohort."""
+        values = getattr(self.sums, name)
+        out = np.zeros((len(self.labels), *values.shape[1:]))
+        np.add.at(out, self.cells[1], values)
+        return out
+
+    @cached_property
+    def bread(self) -> np.ndarray:
+        """(p, p) A⁺, columns scaled first."""
+        return scaled_inverse(self.sums.gram.sum(axis=0))
+
+    @cached_property
+    def coefficient(self) -> np.ndarray:
+        """(p,) λ̂ and γ̂."""
+        return np.asarray(self.bread @ self.sums.moment.sum(axis=0))
+
+    def residual(self, block: Block) -> np.ndarray:
+        """(n, T) e."""
+        if block.z is not None:
+            return block.y - block.z @ self.coefficient
+        return block.y - (self.coefficient[None, :] - (block.share @ self.coefficient)[:, None])
+
+
+def scaled_inverse(gram: np.ndarray) -> np.ndarray:
+    """A⁺ of (..., p, p) grams, columns scaled to unit norm first."""
+    scale = np.sqrt(np.clip(np.einsum("...pp->...p", gram), 0, None))
+    scale = np.where(scale > 1e-9 * scale.max(axis=-1, keepdims=True), scale, np.inf)
+    return pseudo_inverse(gram / scale[..., :, None] / scale[..., None, :]) / scale[..., :, None] / scale[..., None, :]
