@@ -179,7 +179,7 @@ def robust_decision(data: dict[str, Any], lang: str) -> Figure:
         if real(data.get("breakdown")) == real(data.get("breakdown")):
             axes.axvline(data["breakdown"], color=MUTED, linewidth=1.0, linestyle=(0, (1, 2)))
     np.atleast_1d(panels)[-1].set_xlabel(said(data.get("x_label", "show.axis.mbar"), lang))
-    aids = [own("show.note.robust", lang)]
+    aids = [own("show.note.robust_decision", lang)]
     if data.get("breakdown") is not None:
         aids.append(own("show.note.breakdown", lang, value=text.number(data["breakdown"], lang, 2)))
     canvas.footer(figure, aids)
