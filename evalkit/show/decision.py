@@ -181,6 +181,6 @@ def robust_decision(data: dict[str, Any], lang: str) -> Figure:
     np.atleast_1d(panels)[-1].set_xlabel(said(data.get("x_label", "show.axis.mbar"), lang))
     aids = [own("show.note.robust_decision", lang)]
     if data.get("breakdown") is not None:
-        aids.append(own("show.note.breakdown", lang, value=text.number(data["breakdown"], lang, 2)))
+        aids.append(own("show.note.breakdown_decision", lang, value=text.number(data["breakdown"], lang, 2)))
     canvas.footer(figure, aids)
     return figure
