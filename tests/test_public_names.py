@@ -35,9 +35,10 @@ PUBLIC = {
         write_canonical
     """,
     "evalkit.did": """
-        ESTIMATORS att_gt balance breakdown counterfactual effective_clusters event_study
-        first_difference gap honest inference leave_one_out log_rate outcomes placebo power ppml
-        ppml_event_study pretrend_power separated simulated_size trend_evidence twfe
+        ESTIMATORS att_gt balance breakdown counterfactual effective_clusters etwfe event_study
+        first_difference gap honest imputation inference leave_one_out log_rate outcomes placebo
+        power ppml ppml_event_study pretrend_power separated simulated_size sunab trend_evidence
+        twfe two_stage
     """,
     "evalkit.show": """
         FIGURES check_exhibits display figure_png render
