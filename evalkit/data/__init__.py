@@ -11,6 +11,7 @@ from .panels import city_panel, firm_panel, last_mature_quarter, outcome_names, 
 from .privacy import key_for, scan
 from .read import FileSpec
 from .schema import ColumnSpec, TableSpec, table, tables
+from .withhold import capped
 
 __all__ = [
     "Canonical",
@@ -18,6 +19,7 @@ __all__ = [
     "FileSpec",
     "InputFile",
     "TableSpec",
+    "capped",
     "city_panel",
     "firm_panel",
     "ingest",

@@ -18,13 +18,13 @@ from ..plans import Plan
 from .check import Stack, stack, table_problems
 from .clean import Cleaned, clean
 from .cross import cross_problems
-from .gates import data_gates
+from .gates import data_gates, last_month
 from .locate import read_tables
 from .privacy import protect
 from .read import FileSpec, Source, find, load
 from .schema import TableSpec, table, tables
 from .units import unit_problems
-from .withhold import by_place, capped, without
+from .withhold import by_place, capped, only, without
 
 Progress = Callable[[int, int, str], None]
 
@@ -50,6 +50,7 @@ class Canonical:
     gates      findings about the data;  as_of: ISO date up to which they are known
     synthetic  True for made-up data;  origin: one line, who made the data
     withheld   code of a city → the problems of its files: none of its rows is in the tables
+    place_gates  code of a city → the same gates by its own rows
     """
 
     tables: dict[str, pd.DataFrame]
@@ -59,6 +60,7 @@ class Canonical:
     synthetic: bool
     origin: str = ""
     withheld: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    place_gates: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{name} {len(frame)}" for name, frame in self.tables.items())
@@ -129,6 +131,7 @@ def ingest_by_place(
         synthetic=synthetic,
         origin=origin,
         withheld=withheld,
+        place_gates=_place_gates(stacks, parts, plan),
     )
 
 
@@ -168,6 +171,18 @@ def _stacked(parts: Mapping[str, Sequence[Cleaned]], unread: set[str]) -> dict[s
 
 def _contradictions(stacks: Mapping[str, Stack], plan: Plan, as_of: str) -> list[Problem]:
     return table_problems(stacks, as_of) + cross_problems(stacks, plan)
+
+
+def _place_gates(
+    stacks: Mapping[str, Stack], parts: Mapping[str, Sequence[Cleaned]], plan: Plan
+) -> dict[str, tuple[Gate, ...]]:
+    """The gates of every city by its own rows: what another city sends changes none of them."""
+    until = last_month(stacks)
+    found = {}
+    for city in plan.cities:
+        own = {name: [left for part in sheets if (left := only(part, city))] for name, sheets in parts.items()}
+        found[city] = data_gates(_stacked(own, set()), plan, cities=(city,), until=until)
+    return found
 
 
 def _left(parts: Sequence[Cleaned], places: set[str]) -> list[Cleaned]:
@@ -268,6 +283,7 @@ def write_canonical(canonical: Canonical, folder: Path) -> Path:
             "synthetic": canonical.synthetic,
             "origin": canonical.origin,
             "withheld": to_plain(canonical.withheld),
+            "place_gates": to_plain(canonical.place_gates),
         }
         text = json.dumps(about, ensure_ascii=False, indent=1, sort_keys=True)
         (draft / "canonical.json").write_text(text + "\n", "utf-8")
@@ -300,20 +316,22 @@ def read_canonical(folder: Path) -> Canonical:
         synthetic=about["synthetic"],
         origin=about["origin"],
         withheld={place: tuple(from_plain(Problem, p) for p in own) for place, own in about["withheld"].items()},
+        place_gates={place: tuple(from_plain(Gate, g) for g in own) for place, own in about["place_gates"].items()},
     )
 
 
 def restrict(canonical: Canonical, place: str) -> Canonical:
     """The rows of one place and the files they came from; tables without a place are kept whole.
 
-    place   code as in the plan ("440100"); a place without rows gives empty tables. Gates, as_of and marks stay.
+    place   code as in the plan ("440100"); a place without rows gives empty tables. Gates are those of its own rows.
     """
     kept = {
         name: frame if "place" not in frame else frame[frame["place"] == place].reset_index(drop=True)
         for name, frame in canonical.tables.items()
     }
     used = {(name, file) for name, frame in kept.items() for file in frame["source_file"].unique()}
-    return replace(canonical, tables=kept, inputs=tuple(i for i in canonical.inputs if (i.table, i.path) in used))
+    inputs = tuple(i for i in canonical.inputs if (i.table, i.path) in used)
+    return replace(canonical, tables=kept, inputs=inputs, gates=canonical.place_gates.get(place, canonical.gates))
 
 
 __all__ = [
