@@ -10,31 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from toys import ALL, events, files, touch
 
 from evalkit.pipeline import keys, prepare
 from evalkit.pipeline.disk import move_into_place, recover
 from evalkit.pipeline.ledger import Ledger, read_ledger
+from evalkit.pipeline.results import digest_of, read_results
 from evalkit.pipeline.run import RunReport
 
 Assess = Callable[..., RunReport]
-ALL = {"city/c01", "city/c02", "city/c03", "province/all"}
-
-
-def events(folder: Path, event: str) -> set[str]:
-    """Tasks with this event in the last run of the ledger."""
-    rows = list(read_ledger(folder))
-    return {r["task"] for r in rows if r["run"] == rows[-1]["run"] and r["event"] == event}
-
-
-def files(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every visible file of a results folder except the ledger: time of change and content."""
-    kept = [p for p in folder.rglob("*") if p.is_file() and ".work" not in p.parts and p.suffix != ".jsonl"]
-    return {str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.read_bytes()) for p in kept}
-
-
-def touch(workspace: Path, city: int) -> None:
-    path = workspace / "raw" / f"city{city}.csv"
-    path.write_text(path.read_text("utf-8").replace("1984,uclms,", "1984,uclms,9"), "utf-8")
 
 
 @pytest.fixture
@@ -78,6 +62,29 @@ def test_a_touched_file_reruns_its_place_and_the_province(
     assert third.peers_edition != done.peers_edition
     assert third.peers_edition in (done.folder / "cities/c01/report.en.html").read_text("utf-8")
     assert not third.peers_behind
+
+
+def test_a_file_saved_again_is_shown_with_its_digest(done: RunReport, assess_toy: Assess, workspace: Path) -> None:
+    """The same rows in other bytes: that city and the province run, and their results name the file as it is now."""
+    path = workspace / "raw" / "city2.csv"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    second = assess_toy()
+    assert events(done.folder, "started") == {"city/c02", "province/all"}
+    assert not second.peers_behind, "no row has changed"
+    for place in ("cities/c02", "province/all"):
+        inputs = read_results(done.folder / "internal" / place)["inputs"]
+        assert digest_of(path) in {i["sha256"] for i in inputs}
+
+
+def test_a_gate_of_all_places_runs_only_what_shows_it(done: RunReport, assess_toy: Assess, workspace: Path) -> None:
+    """A city whose file has gone fails the gate of complete places: that city and the province run, no other."""
+    gates = {g["name"]: g["passed"] for g in json.loads((done.folder / "run.json").read_text("utf-8"))["gates"]}
+    assert gates["places_complete"] is True
+    (workspace / "raw" / "city3.csv").unlink()
+    assess_toy()
+    gates = {g["name"]: g["passed"] for g in json.loads((done.folder / "run.json").read_text("utf-8"))["gates"]}
+    assert gates["places_complete"] is False
+    assert events(done.folder, "started") == {"city/c03", "province/all"}
 
 
 def test_what_does_not_match_the_ledger_is_made_again(done: RunReport, assess_toy: Assess) -> None:
