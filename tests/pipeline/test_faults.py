@@ -17,6 +17,9 @@ import faulty
 import pytest
 from faulty import Bench, alive, said, unsound
 
+from evalkit.pipeline.outcome import Outcome, alike
+from evalkit.pipeline.stages import Task
+
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="needs signals and process groups"),
     pytest.mark.xdist_group("faults"),
@@ -96,8 +99,8 @@ def test_a_kernel_that_dies_hangs_or_eats_memory_stops_its_place_only(
 
 
 def test_the_first_places_failing_alike_stop_the_run(made: Bench, undisturbed: Undisturbed) -> None:
-    """Three cities that fail in the same cell in the same way: the province is not tried, nothing is published, the
-    exit code is ours; a fourth way of failing would not have stopped it."""
+    """Three cities that fail in the same cell in the same way: the province is not tried, nothing is published, and
+    the exit code says that it is our failure."""
     made.ask(c01="cell", c02="cell", c03="cell")
     code, words = made.run()
     assert code == 1
@@ -106,9 +109,25 @@ def test_the_first_places_failing_alike_stop_the_run(made: Bench, undisturbed: U
     assert [r["event"] for r in made.rows()][-1] == "halted"
     assert {p.name for p in made.out.iterdir()} == {"ledger.jsonl", ".work"}
     resumed(made, undisturbed.says, set(faulty.ALL))
-    made.ask(c01="cell", c02="cell", c03="kill")
-    assert made.run("--force")[0] == 1
-    assert "published" in made.events("province/all")
+
+
+def test_only_first_places_that_failed_alike_count(undisturbed: Undisturbed) -> None:
+    """Another cell, another kind, a success among the first, or interrupted ones: the run goes on."""
+    task = Task(kind="city", id="c01", place="c01", notebook=undisturbed.made.notebooks)
+
+    def ended(*ways: tuple[str, str, int]) -> list[Outcome]:
+        return [Outcome(task=task, status=status, kind=kind, cell=cell) for status, kind, cell in ways]
+
+    bad, other, gone = ("failed", "cell_error", 2), ("failed", "kernel_died", 2), ("failed", "interrupted", 2)
+    assert alike(ended(bad, bad, bad), 3)
+    assert alike(ended(gone, bad, bad, bad, ("ok", "", 0)), 3)
+    for ways in (
+        [bad, bad],
+        [bad, bad, other],
+        [bad, bad, ("failed", "cell_error", 3)],
+        [("ok", "", 0), bad, bad, bad],
+    ):
+        assert not alike(ended(*ways), 3)
 
 
 def test_ctrl_c_ends_kernels_and_leaves_a_ledger_to_go_on_from(made: Bench, undisturbed: Undisturbed) -> None:

@@ -58,10 +58,9 @@ def test_one_bad_city_is_withheld_and_the_others_are_published(assess_toy: Asses
     assert {row[0] for row in rows} == {"c01", "c03"}, "no row of the withheld city enters a figure"
 
 
-def test_mending_the_file_runs_what_is_new(assess_toy: Assess, workspace: Path) -> None:
+def test_mending_the_file_runs_what_is_new(done: Any, assess_toy: Assess, workspace: Path) -> None:
     """A city whose file turns bad loses its report, the others keep their bytes and the province runs; once mended,
     the kept results of the city are published again without a kernel and only the province runs."""
-    done = assess_toy()
     before = files(done.folder)
     path = spoil(workspace, 3)
     second = assess_toy()
@@ -115,10 +114,9 @@ def test_projects_go_with_their_city(tmp_path: Path) -> None:
     assert (task.name, task.place, task.project, task.title["en"]) == ("project/P2", "c02", "no. P2", "Title")
 
 
-def test_reports_of_places_that_are_gone_are_removed(assess_toy: Assess) -> None:
+def test_reports_of_places_that_are_gone_are_removed(done: Any, assess_toy: Assess) -> None:
     """A report of a place or project that the workspace does not have goes at the next whole run, not at a run for
     some places."""
-    done = assess_toy()
     strangers = [done.folder / "projects/P9", done.folder / "cities/c09"]
     for folder in strangers:
         folder.mkdir(parents=True)
