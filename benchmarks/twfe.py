@@ -2,9 +2,9 @@
 
     python benchmarks/twfe.py --peer V/bin/python --units 100000 1000000 --repeats 3
 
-The peer in an environment of its own: python -m venv V && V/bin/pip install pyfixest==0.60.0. It takes the long frame;
 The peer in an environment of its own: python -m venv V && V/bin/pip install pyfixest==0.60.0. It takes the long
 frame; event-time regressors are made outside its clock. Our ingest is timed apart. Both standard errors are CR1.
+"""
 
 from __future__ import annotations
 
