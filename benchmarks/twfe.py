@@ -34,7 +34,7 @@ x = "".join(f" + x{{j}}" for j in range({k}))
 rhs = "i(event, ref=-1)" if "{method}" == "event_study" else "att"
 fit = clock("fit", lambda: pf.feols(f"y ~ {{rhs}}{{x}} | unit + time", frame, vcov={{"CRV1": "unit"}}))
 names = list(fit.coef().index)
-label = lambda c: c if c == "att" else "event_time=" + c.split("[")[-1].split("]")[0].replace("T.", "")
+label = lambda c: c if c == "att" else "event_time=" + str(c).split("::")[-1]
 out = {{label(c): [float(fit.coef()[c]), float(fit.se()[c])] for c in names}}
 """
 
