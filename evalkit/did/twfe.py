@@ -58,7 +58,7 @@ def _linear_fit(method: str, layout: Layout, panel: Panel, design: Design) -> Fi
 
 def _piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
     if structured(panel, design, outcome):
-        return _grouped_piece(panel, design, outcome, layout)
+        return grouped_piece(panel, design, outcome, layout)
     cells, rows = layout(panel, design, observed_cells(panel, outcome, design))
     y = panel.matrix(outcome)[cells.index]
     x = design_columns(panel, cells, rows, design.covariates)
@@ -92,7 +92,8 @@ def structured(panel: Panel, design: Design, outcome: str) -> bool:
         return bool(np.isfinite(panel.matrix(outcome).sum()))
 
 
-def _grouped_piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
+def grouped_piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
+    """The piece of a `structured` panel, from cohort sums."""
     cohort = np.minimum(panel.cohort, panel.n_periods)
     moments = cohort_moments(panel.matrix(outcome), cohort, *cluster_codes(panel))
     part, terms, cells, rows = grouped(panel, design, outcome, layout, moments, measure_of(panel))
