@@ -36,7 +36,7 @@ PUBLIC = {
     """,
     "evalkit.did": """
         ESTIMATORS att_gt balance breakdown counterfactual effective_clusters etwfe event_study
-        first_difference gap honest imputation inference leave_one_out log_rate outcomes placebo
+        first_difference gap honest imputation inference informative leave_one_out log_rate outcomes placebo
         power ppml ppml_event_study pretrend_power separated simulated_size sunab trend_evidence
         twfe two_stage
     """,

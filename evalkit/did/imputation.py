@@ -1,13 +1,14 @@
-"""Imputation (Borusyak, Jaravel and Spiess 2024, REStud 91:3253) and its two-stage twin (Gardner 2022, arXiv 2207.05943).
+"""Imputation (Borusyak, Jaravel and Spiess 2024, REStud 91:3253) and its two-stage twin (Gardner 2022, arXiv
+2207.05943).
 
-A first stage on untreated cells (`first_stage`) leaves e_it = y_it − ŷ_it(0) in treated cells; the effect of a cohort in a
-period is its (weighted) mean there. Linear in y: θ_k = Σ v_it y_it, with v = ω/Ω_k on its own cells and the projection of
-that on the first stage, negatively, on untreated cells. With s_i = Σ_t ω0_it z_it e_it and L_k = M_k/Ω_k a unit's
-influence is Σ_t ω_it (e_it − c_k)/Ω_k − s_i'A⁺L_k, where
-- imputation centres at c_k = Σ ω² e / Σ ω² of the cohort and period (their equation 8 with cohort × event-time averages,
-  the default of R didimputation): conservative; without weights c_k = θ_k;
-- two-stage centres at θ_k, which is the generalised method of moments variance; the sizes Ω_k are quantities too, so that
-  an aggregate carries the error of its weights, as the variance of R did2s does.
+A first stage on untreated cells (`first_stage`) leaves e_it = y_it − ŷ_it(0) in treated cells; the effect of a cohort
+in a period is its (weighted) mean there. Linear in y: θ_k = Σ v_it y_it, with v = ω/Ω_k on its own cells and the
+projection of that on the first stage, negatively, on untreated cells. With s_i = Σ_t ω0_it z_it e_it and L_k = M_k/Ω_k
+a unit's influence is Σ_t ω_it (e_it − c_k)/Ω_k − s_i'A⁺L_k, where
+- imputation centres at c_k = Σ ω² e / Σ ω² of the cohort and period (their equation 8 with cohort × event-time
+  averages, the default of R didimputation): conservative; without weights c_k = θ_k;
+- two-stage centres at θ_k, which is the generalised method of moments variance; the sizes Ω_k are quantities too, so
+  that an aggregate carries the error of its weights, as the variance of R did2s does.
 The jackknife leaves clusters out of both stages exactly where they are listed, and takes one step otherwise.
 """
 
@@ -55,7 +56,9 @@ def _fit(method: str, panel: Panel, design: Design, sources: tuple[str, ...]) ->
     notes = ["path.note.all_untreated_compare"] if design.control == "never" else []
     laid = lay(panel, design, leads=False)
     terms: list[Term] = []
-    estimate, parts, refused = [], [], []
+    estimate: list[np.ndarray] = []
+    parts: list[InfluencePart | Regression] = []
+    refused: list[Refused] = []
     for outcome in outcomes_of(panel, design):
         stage = FirstStage(panel, design, laid, outcome)
         rows, lost = _rows(stage, laid, design, method)
@@ -134,7 +137,7 @@ def _averages(stage: FirstStage, rows: Rows) -> np.ndarray:
     """(k,) Σ ω² e / Σ ω² over the cells of each row."""
     top, bottom = np.zeros((2, len(stage.labels), stage.n_periods))
     for c in np.unique(rows.cohort):
-        for block in stage.blocks(int(c)):
+        for block in stage.read(int(c)):
             top[c] += (block.omega**2 * stage.residual(block)).sum(axis=0)
             bottom[c] += (block.omega**2).sum(axis=0)
     return np.asarray(top[rows.cohort, rows.time] / bottom[rows.cohort, rows.time])
@@ -169,7 +172,7 @@ def _part(stage: FirstStage, rows: Rows, method: str) -> InfluencePart:
         estimate=np.r_[rows.estimate, rows.size] if sizes else rows.estimate,
         treated=treated,
         control=control,
-        n_obs=int(round(float(stage.sums.n.sum()))) * stage.n_periods,
+        n_obs=round(float(stage.sums.n.sum())) * stage.n_periods,
         n_params=k + stage.width,
         **answers,
     )
@@ -230,8 +233,8 @@ def _without(stage: FirstStage, rows: Rows, width: int) -> np.ndarray:
 def _covariances(stage: FirstStage, rows: Rows, width: int) -> dict[str, np.ndarray]:
     """Units as clusters, too many to list: cross products of their influence, plain and with leverage taken out.
 
-    Own deviations are divided by 1 − ω/Ω and s_i by its leverage in the first stage, to second order; halfway between
-    for cr2.
+    Own deviations are divided by 1 − ω/Ω and s_i by its leverage in the first stage, to second order; a unit's part in
+    the slopes L of an unbalanced panel stays (its share of the cohort); halfway between for cr2.
     """
     k, load = len(rows.cohort), _loads(rows, stage).T
     found = {rule: np.zeros((width, width)) for rule in ("cr0", "cr3")}
@@ -252,7 +255,7 @@ def _crosses(stage: FirstStage, rows: Rows, cohort: int, own: np.ndarray) -> dic
     """Cross products of (own deviations, sizes, s_i) over the units of a cohort, in a second pass."""
     t, times = len(own), rows.time[own]
     out = {rule: np.zeros((2 * t + stage.width,) * 2) for rule in ("cr0", "cr3")}
-    for block in stage.blocks(cohort):
+    for block in stage.read(cohort):
         e, held = stage.residual(block), block.omega[:, times]
         pull = block.omega0 * e
         pull = pull if block.z is None else np.einsum("it,itp->ip", pull, block.z)
@@ -326,7 +329,7 @@ def _terms(panel: Panel, stage: FirstStage, rows: Rows, outcome: str) -> list[Te
     cluster, cohort = stage.cells
     out = []
     listed = stage.listed
-    n_units = int(round(float(stage.sums.n.sum())))
+    n_units = round(float(stage.sums.n.sum()))
     clusters = len(np.unique(cluster)) if listed else n_units
     seen = stage.by_cohort("seen")
     for c, s, size in zip(rows.cohort, rows.time, rows.size):
@@ -370,12 +373,15 @@ def _transform(widths: list[int], parts: list[InfluencePart | Regression]) -> np
     return out
 
 
-def _shares(estimate: list[np.ndarray], parts: list[InfluencePart]) -> Shares:
-    columns, start = [], 0
+def _shares(estimate: list[np.ndarray], parts: list[InfluencePart | Regression]) -> Shares:
+    columns: list[int] = []
+    values, start = [], 0
     for e, part in zip(estimate, parts):
+        assert isinstance(part, InfluencePart)
+        values.append(part.estimate[len(e) :])
         columns += list(range(start + len(e), start + part.width))
         start += part.width
-    values = np.concatenate([part.estimate[len(e) :] for e, part in zip(estimate, parts)])
+    sizes = np.concatenate(values)
     return Shares(
-        values=frozen_array(values), columns=frozen_array(columns, np.int64), loading=frozen_array(np.eye(len(values)))
+        values=frozen_array(sizes), columns=frozen_array(columns, np.int64), loading=frozen_array(np.eye(len(sizes)))
     )

@@ -68,7 +68,7 @@ class Part(Protocol):
 
 
 class ClusterAlgebra:
-    """All answers of a `Part` from cluster sums: `system`, `own` (width, p) contrasts, `treated` and `control` (width, G)."""
+    """Answers of a `Part` from cluster sums: `system`, contrasts `own` (width, p), `treated`, `control` (width, G)."""
 
     system: System
     own: np.ndarray

@@ -45,7 +45,8 @@ def fit_poisson(y: np.ndarray, offset: np.ndarray, x: np.ndarray, unit: np.ndarr
     """Maximise Σ y log μ − μ with μ_it = exp(α_i + offset_it + x_it'β); α_i solved exactly at every step.
 
     y, offset (n,), x (n, p), cells ordered by unit, every unit with at least one case. Newton on the concentrated
-    likelihood, whose Hessian is X̃'diag(μ)X̃ with X̃ the μ-weighted unit-demeaned design (the same matrix as iteratively
+    likelihood, whose Hessian is X̃'diag(μ)X̃ with X̃ the μ-weighted unit-demeaned design (the same matrix as
+    iteratively
     re-weighted least squares at convergence), halving a step that does not rise. Quadratic: it stops one step after
     the decrement passes 1e-10. Raises UserError("poisson_not_converged").
     """
@@ -132,7 +133,9 @@ def saturated_separation(cells: Cells, rows: Sequence[Row], y: np.ndarray) -> Se
     lost. Left out are exactly the cells that some direction drives to zero.
     """
     n_times = int(cells.time.max()) + 1
-    kinds, cohort = np.unique(np.where(cells.event_time == UNTREATED, n_times, cells.time - cells.event_time), return_inverse=True)
+    kinds, cohort = np.unique(
+        np.where(cells.event_time == UNTREATED, n_times, cells.time - cells.event_time), return_inverse=True
+    )
     units, unit = np.unique(cells.unit, return_inverse=True)
     of_unit = np.zeros(len(units), dtype=np.int64)
     of_unit[unit] = cohort
@@ -145,12 +148,13 @@ def saturated_separation(cells: Cells, rows: Sequence[Row], y: np.ndarray) -> Se
     present[unit, cells.time] = True
     positive[unit[y > 0], cells.time[y > 0]] = True
     found = components(of_unit, node, present, positive)
+    some = np.asarray(positive.any(axis=1))
     at = node[cohort, cells.time]
-    keep = (found.unit[unit] == found.node[at]) & positive.any(axis=1)[unit]
+    keep = (found.unit[unit] == found.node[at]) & some[unit]
     split: dict[str, list[int]] = {"zero": [], "lost": [], "unbounded": []}
     for place, r in enumerate(live):
         own = np.unique(unit[rows[r].cells])
-        before = node[of_unit[own[0]]] < n_times
+        before = np.asarray(node[of_unit[own[0]]] < n_times)
         here, there = found.node[n_times + place], found.node[int(cells.time[rows[r].cells][0])]
         told = there >= 0 and bool((found.unit[own] == there).any())
         if here >= 0 and here == there:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from ..core import Design, Dropped, Panel, UserError
 from . import wide_fit
@@ -27,6 +28,7 @@ from .cohort_time import cohort_layout, lay
 from .count_model import CountModel, Solved, countable, effects_of, exposure_of, solve, working_regression
 from .etwfe import with_refusals
 from .fit import Fit, Piece, assemble, event_layout, outcomes_of, static_layout
+from .group_time import label_of
 from .linalg import Regression
 
 SOURCES = ("santos_silva_tenreyro_2006", "correia_guimaraes_zylkin_2020", "wooldridge_2023")
@@ -85,6 +87,35 @@ def separated(panel: Panel, design: Design | None = None, outcome: str | None = 
     cases = np.bincount(cells.unit, panel.matrix(outcome)[cells.index], minlength=panel.n_units)
     silent = np.unique(cells.unit[cases[cells.unit] == 0])
     return tuple(Dropped(unit=panel.units[i], reason="separation", detail=outcome) for i in silent)
+
+
+def informative(panel: Panel, design: Design | None = None, outcome: str | None = None) -> pd.DataFrame:
+    """Who carries a ratio: by cohort (last row never treated), units, those with a case, and exposure of both kinds.
+
+    outcome   the design's first without it
+    Columns cohort (label, None = never), units, informative (with a case), cases, exposure (times completeness),
+    exposure_silent (that of units without a case: they say nothing about a ratio and stay in every rate).
+    Raises as `did.ppml`.
+    """
+    design = design or Design()
+    outcome = outcome or outcomes_of(panel, design)[0]
+    usable = countable(panel, outcome, design)
+    y, exposure = np.where(usable, panel.matrix(outcome), 0.0), np.where(usable, exposure_of(panel), 0.0)
+    cohort = np.minimum(panel.cohort, panel.n_periods)
+    some, rows = y.any(axis=1), []
+    for g in np.unique(cohort):
+        own = (cohort == g) & usable.any(axis=1)
+        rows.append(
+            {
+                "cohort": None if g == panel.n_periods else label_of(panel, int(g)),
+                "units": int(own.sum()),
+                "informative": int((own & some).sum()),
+                "cases": float(y[own].sum()),
+                "exposure": float(exposure[own].sum()),
+                "exposure_silent": float(exposure[own & ~some].sum()),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _count_fit(model: CountModel, panel: Panel, design: Design, sketch: wide_fit.Sketch | None = None) -> Fit:

@@ -1,8 +1,8 @@
 """Separation of a Poisson model whose effects are those of units and of nodes, found exactly before estimation.
 
-A node is a period, seen through untreated cells, or a (cohort, period) pair with an effect of its own. With μ = exp(a_i +
-b_node + offset) a cell without a case is separated where a direction (a, b) exists along which its fitted count falls to
-zero and every cell with a case stays (Correia, Guimarães and Zylkin 2019, arXiv 1903.01633). Such a direction has
+A node is a period, seen through untreated cells, or a (cohort, period) pair with an effect of its own. With μ = exp(a_i
++ b_node + offset) a cell without a case is separated where a direction (a, b) exists along which its fitted count falls
+to zero and every cell with a case stays (Correia, Guimarães and Zylkin 2019, arXiv 1903.01633). Such a direction has
 a_i = −b_node on cells with a case and a_i ≤ −b_node on cells without: draw an edge both ways for the former, from unit
 to node for the latter. Then a cell is separated if and only if its two ends lie in different strongly connected
 components, and two nodes are comparable if and only if they lie in the same one. Units alike in which nodes they have
@@ -25,7 +25,8 @@ class Components:
 
 
 def components(cohort: np.ndarray, node: np.ndarray, present: np.ndarray, positive: np.ndarray) -> Components:
-    """cohort (n,) positions; node (C, T) the node of a cohort's period; present, positive (n, T): a unit has a cell in the
+    """cohort (n,) positions; node (C, T) the node of a cohort's period; present, positive (n, T): a unit has a cell in
+    the
     period, and a case in it.
     """
     joined = _all_joined(cohort, node, positive)

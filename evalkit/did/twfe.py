@@ -60,7 +60,7 @@ def _linear_fit(method: str, layout: Layout, panel: Panel, design: Design) -> Fi
 
 def _piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
     if structured(panel, design, outcome):
-        make = _demeaned_piece if design.covariates else _grouped_piece
+        make = _demeaned_piece if design.covariates else grouped_piece
         if (piece := make(panel, design, outcome, layout)) is not None:
             return piece
     cells, rows = layout(panel, design, observed_cells(panel, outcome, design))
@@ -96,7 +96,8 @@ def structured(panel: Panel, design: Design, outcome: str) -> bool:
         return all(np.isfinite(panel.matrix(name).sum()) for name in (outcome, *design.covariates))
 
 
-def _grouped_piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
+def grouped_piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
+    """The piece of a `structured` panel, from cohort sums."""
     cohort = np.minimum(panel.cohort, panel.n_periods)
     moments = cohort_moments(panel.matrix(outcome), cohort, *cluster_codes(panel))
     part, terms, cells, rows = grouped(panel, design, outcome, layout, moments, measure_of(panel))

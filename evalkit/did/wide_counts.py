@@ -1,8 +1,9 @@
-"""Poisson models of `wide`: unit effects concentrated out, exposure and completeness as an offset, separation found first.
+"""Poisson models of `wide`: unit effects concentrated out, exposure and completeness as an offset, separation found
+first.
 
-μ_it = y_i+ E_it h_ct / Σ_s E_is h_cs with h = exp(X_cβ): a Newton step needs the panel's counts and exposures, T × T sums
-by cohort, and no exponential per cell. Units without a case are left out and stand in every exposure; cells of a row
-without a case, and whatever separation drives to zero, have no exposure in estimation and keep it in μ0.
+μ_it = y_i+ E_it h_ct / Σ_s E_is h_cs with h = exp(X_cβ): a Newton step needs the panel's counts and exposures, T × T
+sums by cohort, and no exponential per cell. Units without a case are left out and stand in every exposure; cells of a
+row without a case, and whatever separation drives to zero, have no exposure in estimation and keep it in μ0.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from ..core import Panel, UserError
 from .first_stage import scaled_inverse
 from .linalg import pseudo_inverse
 from .poisson import MAX_STEPS
+from .reader import Reader, row_sums
 from .separation import components
-from .wide import Piece, Reader, Tally, columns_of, joined, row_sums
+from .wide import Piece, Tally, columns_of, joined
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,8 +133,8 @@ class CountModel:
     def _pooled(self) -> tuple[list[int], list[int], list[int]]:
         """As `poisson.separation`: rows without a case, then units and periods without one, until nothing changes."""
         shape = self.shape
-        effect = shape.rows[shape.live].any(axis=0)
-        treated = shape.rows.any(axis=(0, 2))
+        effect = np.asarray(shape.rows[shape.live].any(axis=0))
+        treated = np.asarray(shape.rows.any(axis=(0, 2)))
         baseline = sum(d.y[:, shape.used[s] & ~effect[s]].sum() for s, d in enumerate(self.data) if treated[s])
         if not baseline:
             for d in self.data:
@@ -140,7 +142,7 @@ class CountModel:
             return [], [], []
         zero = [int(r) for r in np.flatnonzero(shape.live) if not self.cases[shape.rows[r]].any()]
         for s, d in enumerate(self.data):
-            d.kept[:, shape.rows[zero].any(axis=0)[s]] = False
+            d.kept[:, np.asarray(shape.rows[zero, s].any(axis=0))] = False
         free = ~effect if shape.events else np.ones_like(effect)
         count = -1
         while count != (count := sum(int(d.kept.sum()) for d in self.data)):
@@ -176,7 +178,7 @@ class CountModel:
         scale = np.where(scale > 1e-9 * scale.max(), scale, 1.0)
         scaled = gram / scale[:, None] / scale
         inverse = pseudo_inverse(scaled)
-        self.rank = int(round(float(np.trace(inverse @ scaled))))
+        self.rank = round(float(np.trace(inverse @ scaled)))
         rest = self.columns.contrast / scale @ (np.eye(len(scale)) - inverse @ scaled) * scale
         self.identified = np.linalg.norm(rest, axis=1) <= 1e-6
         self.n_obs = int(sum(d.kept[d.kept.any(axis=1)].sum() for d in self.data))

@@ -5,9 +5,9 @@ d = ℓ'Vℓ with V = P'diag(m²)P, and Satterthwaite's matrix is (`linalg.satte
 
     Γ_gh = δ_gh d_g − u_g'q_h − q_g'u_h + q_g'Bq_h,   u = X'Vℓ, q = A⁺X'Wℓ, B = Σ X'VX;   df = (tr Γ)² / Σ Γ²
 
-with the cluster's own leverage taken out of ℓ as cr2 does, (I − A⁺A_g)^(−½) summed term by term. It is written out for the `TOP` clusters that
-carry a row most (all, where there are fewer); of the rest, the diagonal and Welch's correction V_s²(1/(g_s−1) − 1/g_s) for
-the estimated mean of their cohort.
+with the cluster's own leverage taken out of ℓ as cr2 does, (I − A⁺A_g)^(−½) summed term by term. It is written out for
+the `TOP` clusters that carry a row most (all, where there are fewer); of the rest, the diagonal and Welch's correction
+V_s²(1/(g_s−1) − 1/g_s) for the estimated mean of their cohort.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .wide import apply_gram, row_sums, shares
+from .reader import row_sums
+from .wide import apply_gram, shares
 
 if TYPE_CHECKING:
     from .wide_part import State

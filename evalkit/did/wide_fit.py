@@ -1,6 +1,7 @@
 """Fits of large panels without covariates through `wide`: the same numbers as the regressions written out.
 
-`linear` and `counts` return None where the panel is small enough for a regression written out, which answers every rule.
+`linear` and `counts` return None where the panel is small enough for a regression written out, which answers every
+rule.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from .cohort_time import Laid
 from .fit import Fit, observed_cells, outcomes_of
 from .group_time import label_of
 from .parts import Part
+from .reader import Reader
 from .twfe import measure_of
-from .wide import ALGEBRA, NARROW, Reader, Tally, columns_of
+from .wide import ALGEBRA, NARROW, Tally, columns_of
 from .wide_counts import CountModel, Shape
 from .wide_linear import LinearModel
 from .wide_part import Wide, wide_part
@@ -30,7 +32,8 @@ DIVERGED = 15.0
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sketch:
     """A model over cohorts and periods: units by cohort (N,), which are kept, and sampled periods; rows (k, C, T) with
-    names, event times and live flags; used (C, T); control (k, C, T) cells compared with; saturated, events: see `Shape`.
+    names, event times and live flags; used (C, T); control (k, C, T) cells compared with; saturated, events: see
+    `Shape`.
     """
 
     cohort: np.ndarray
@@ -60,6 +63,11 @@ class Sketch:
         return Reader(panel, self.cohort, self.keep, self.times)
 
 
+def within_rows(rows: np.ndarray) -> np.ndarray:
+    """(k, 1, T) periods of each row."""
+    return np.asarray(rows.any(axis=1))[:, None, :]
+
+
 def sketch_saturated(panel: Panel, laid: Laid) -> Sketch:
     """Every cohort in every period (`cohort_time`)."""
     cohort, keep, times = laid.plan.cohort, laid.plan.keep, laid.plan.times
@@ -70,7 +78,7 @@ def sketch_saturated(panel: Panel, laid: Laid) -> Sketch:
     if laid.leads:
         free = np.repeat(~np.isin(labels, laid.cohort)[:, None], len(times), axis=1)
     else:
-        free = ~rows[laid.live].any(axis=0)
+        free = np.asarray(~rows[laid.live].any(axis=0))
     return Sketch(
         cohort=cohort,
         keep=keep,
@@ -81,7 +89,7 @@ def sketch_saturated(panel: Panel, laid: Laid) -> Sketch:
         rows=rows,
         live=laid.live,
         used=np.ones((len(labels), len(times)), dtype=bool),
-        control=free[None] & rows.any(axis=1)[:, None, :],
+        control=free[None] & within_rows(rows),
         saturated=True,
         notes=laid.plan.notes,
     )
@@ -104,12 +112,12 @@ def sketch_pooled(panel: Panel, design: Design, events: bool) -> Sketch:
         live = np.array([(row & ~base).any() for row in rows])
         rows = np.stack([row & ~base if on else row for row, on in zip(rows, live)])
         names: list[str] = [f"event_time={e}" for e in values]
-        control = (~treated)[None, :, None] & rows.any(axis=1)[:, None, :]
+        control = (~treated)[None, :, None] & within_rows(rows)
         when: list[int | None] = [int(e) for e in values]
     else:
         used = ~(treated[:, None] & (event < 0) & (event >= -design.anticipation))
         rows, live, names, when = post[None], np.ones(1, dtype=bool), ["att"], [None]
-        control = (~post & used)[None] & rows.any(axis=1)[:, None, :]
+        control = (~post & used)[None] & within_rows(rows)
     return Sketch(
         cohort=cohort,
         keep=chosen.keep_unit,
@@ -253,7 +261,7 @@ def _terms(
     total, clusters = tally.clusters()
     labels, times = tally.reader.labels, tally.reader.times
     out = []
-    for r in np.flatnonzero(show):
+    for r in map(int, np.flatnonzero(show)):
         on, event = sketch.rows[r], sketch.event_time[r]
         cohorts, periods = np.flatnonzero(on.any(axis=1)), np.flatnonzero(on.any(axis=0))
         out.append(

@@ -8,7 +8,8 @@ import numpy as np
 
 from .first_stage import scaled_inverse
 from .linalg import pseudo_inverse
-from .wide import Columns, Piece, Reader, Tally, apply_gram, joined, row_sums, unit_gram
+from .reader import Reader, row_sums
+from .wide import Columns, Piece, Tally, apply_gram, joined, unit_gram
 
 
 class LinearModel:
@@ -28,7 +29,7 @@ class LinearModel:
         scale = np.where(scale > 1e-9 * scale.max(), scale, 1.0)
         scaled = gram / scale[:, None] / scale
         inverse = pseudo_inverse(scaled)
-        self.rank = int(round(float(np.trace(inverse @ scaled))))
+        self.rank = round(float(np.trace(inverse @ scaled)))
         rest = columns.contrast / scale @ (np.eye(len(scale)) - inverse @ scaled) * scale
         self.identified = np.linalg.norm(rest, axis=1) <= 1e-6
 

@@ -1,16 +1,16 @@
 """The part of a model of `wide`: full cluster algebra where that is small, otherwise sums over units in T × T matrices.
 
 In full: cluster sums of W, r and P'diag(m²)P give a `System` and with it every rule exactly as for a regression. In one
-step, for many clusters: with K_c = X_cA⁺X_c' a cluster's jackknife score is c'A⁺X'u, u = Σ_k (WK)^k r = (I − WK)⁻¹r, summed
-until it stands still, cluster by cluster where they are listed and in cross products otherwise; a cluster whose leverage
-tr(WK) is above ½ (there are fewer than 2p) is left out exactly.
+step, for many clusters: with K_c = X_cA⁺X_c' a cluster's jackknife score is c'A⁺X'u, u = Σ_k (WK)^k r = (I − WK)⁻¹r,
+summed until it stands still, cluster by cluster where they are listed and in cross products otherwise; a cluster whose
+leverage tr(WK) is above ½ (there are fewer than 2p) is left out exactly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,8 @@ import numpy as np
 from .first_stage import scaled_inverse
 from .linalg import System, inverse_herfindahl, pseudo_inverse
 from .parts import ClusterAlgebra, Part
-from .wide import ALGEBRA, Columns, Pieces, Reader, apply_gram, joined, row_sums, segment_products, shares, unit_gram
+from .reader import Reader, row_sums, segment_products
+from .wide import ALGEBRA, Columns, Pieces, apply_gram, joined, shares, unit_gram
 from .wide_df import Scan, degrees, quadratics, scan
 
 TERMS = 60
@@ -37,7 +38,8 @@ class SystemPart(ClusterAlgebra):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wide:
-    """A solved model: its reader, columns, blocks of (cluster, mass, r), coefficients, and N, K of the cr1 factor, units in
+    """A solved model: its reader, columns, blocks of (cluster, mass, r), coefficients, and N, K of the cr1 factor,
+    units in
     estimation.
 
     treated, control (k, C, T) cells that count a cluster as treated in a row, and as compared with
@@ -180,7 +182,7 @@ def _crossed(state: State) -> dict[str, Any]:
         cross, hat = np.zeros((2, t, t)), x[s] @ state.bread @ x[s].T
         for _, mass, r in wide.pieces(s):
             share = shares(mass)
-            u, heavy = _series(lambda v, m=mass, p=share, h=hat: apply_gram(m, p, v @ h), _traces(mass, share, hat), r)
+            u, heavy = _series(partial(_pulled, mass, share, hat), _traces(mass, share, hat), r)
             cross[0] += r.T @ r
             cross[1] += u.T @ u
             for i in np.flatnonzero(heavy):
@@ -199,12 +201,19 @@ def _lost(found: list[np.ndarray], k: int) -> np.ndarray:
     return np.stack(some) if some else np.zeros((0, k, 1))
 
 
+def _pulled(mass: np.ndarray, share: np.ndarray, hat: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """(n, T) W_i K v_i."""
+    return apply_gram(mass, share, v @ hat)
+
+
 def _traces(mass: np.ndarray, share: np.ndarray, hat: np.ndarray) -> np.ndarray:
     """(n,) tr(W_i K)."""
     return mass @ np.diag(hat) - np.einsum("it,it->i", mass @ hat, share)
 
 
-def _series(step: Callable[[np.ndarray], np.ndarray], trace: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _series(
+    step: Callable[[np.ndarray], np.ndarray], trace: np.ndarray, r: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Σ_k (WK)^k r, and which rows are left to exact algebra (zero here)."""
     heavy = trace > HEAVY
     term = np.where(heavy[:, None], 0.0, r)
@@ -323,7 +332,7 @@ class WidePart:
 
     def estimable(self, rows: np.ndarray) -> np.ndarray:
         told = [bool(np.abs(row @ lost).max() <= 1e-6) for lost in self.lost for row in rows]
-        return np.array(told, dtype=bool).reshape(len(self.lost), len(rows)).all(axis=0)
+        return np.asarray(np.array(told, dtype=bool).reshape(len(self.lost), len(rows)).all(axis=0))
 
     def clusters(self, rows: np.ndarray) -> np.ndarray:
         if self.state.listed is not None:

@@ -88,7 +88,7 @@ def test_one_step_jackknife_is_the_jackknife(monkeypatch, make_panel, name, clus
     if not listed:
         if clusters is not None:
             pytest.skip("clusters of several units are always listed")
-        monkeypatch.setattr("evalkit.did.wide.LISTED", 0)
+        monkeypatch.setattr("evalkit.did.reader.LISTED", 0)
     panel = panel_of(make_panel, clusters=clusters)
     for rule in ("cr1", "cr3"):
         with monkeypatch.context() as patch:
