@@ -4,8 +4,8 @@ Errors of the model's working response are drawn per cluster: a common AR(1) pat
 variance 1/weight, with the share and persistence estimated from the residuals, then passed through the cluster sums of
 the actual design. Four scenarios: every cluster alike, treated clusters with twice the standard deviation, and
 standard deviations that fall (size^−0.35) or rise (size^0.25) with size. A description, not a gate: where CR1 truly
-rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1). Where the estimator is no regression
-its linear structure stands in (`sides`): independent normal errors, to first order the same jackknife scores.
+rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1). Where the estimator is no
+regression its linear structure stands in (`sides`): independent normal errors, to first order its jackknife scores.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _part_rates(part: Part, row: np.ndarray, design: Design, panel: Panel, n: in
     per_unit = np.full(panel.n_units, float(panel.n_periods)) if panel.exposure is None else panel.exposure.sum(axis=1)
     size = np.bincount(position, np.nan_to_num(per_unit), minlength=len(codes))
     treated = np.bincount(position, panel.ever_treated, minlength=len(codes)) > 0
-    present = sides.variance.any(axis=1)
+    present = np.asarray(sides.variance.any(axis=1))
     draws = np.random.default_rng(design.seed).standard_normal((n, *sides.variance.shape)) * np.sqrt(sides.variance)
     critical, g = float(stdtrit(df, 0.975)), int(present.sum())
     out = {}
