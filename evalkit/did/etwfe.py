@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 
 from ..core import Design, Panel
+from . import wide_fit
 from .cells import Cells, Row, design_columns, effect_terms, within
 from .cohort_time import cohort_layout, lay
 from .fit import Fit, Piece, assemble, build_regression, observed_cells, outcomes_of
@@ -54,6 +55,11 @@ def _linear(
 ) -> Fit:
     layout = partial(cohort_layout, leads=leads)
     outcomes = outcomes_of(panel, design)
+    if units:
+        sketch = wide_fit.sketch_saturated(panel, lay(panel, design, leads=leads))
+        fit = wide_fit.linear(method, panel, design, sketch, sources)
+        if fit is not None:
+            return with_refusals(fit, panel, design, leads)
     pieces = [_piece(panel, design, outcome, layout, columns, units) for outcome in outcomes]
     return with_refusals(assemble(method, panel, design, pieces, sources), panel, design, leads)
 

@@ -19,12 +19,12 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core import Design, Panel
+from ..core import Design, Moments, Panel
 from .att_gt import cluster_codes
 from .cohort_time import Laid
 from .fit import observed_cells
 from .linalg import pseudo_inverse
-from .moments import LISTED
+from .moments import LISTED, cohort_moments
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +60,19 @@ class Sums:
     square: np.ndarray
 
 
+def by_cohort_and_cluster(cohort: np.ndarray, cluster: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Units kept, by cohort (small numbers), then cluster; the cohorts there are (C,), and where each begins (C,)."""
+    if np.bincount(cluster).max() > 1:
+        order = np.argsort(cluster, kind="stable")
+        order = order[np.argsort(cohort[order].astype(np.int16), kind="stable")]
+    else:
+        order = np.argsort(cohort.astype(np.int16), kind="stable")
+    order = order if keep.all() else order[keep[order]]
+    count = np.bincount(cohort[order])
+    labels = np.flatnonzero(count)
+    return order, labels, np.r_[0, np.cumsum(count[labels])[:-1]]
+
+
 class FirstStage:
     """One outcome's data, read cohort by cohort, and the first stage solved."""
 
@@ -72,14 +85,13 @@ class FirstStage:
         self._observed = None if self.complete else observed
         keep = laid.plan.keep if self.complete else laid.plan.keep & observed[:, self.times].any(axis=1)
         self.cluster, self.n_clusters = cluster_codes(panel)
-        units = np.flatnonzero(keep)
-        self.order = units[np.lexsort((self.cluster[units], laid.plan.cohort[units]))]
-        self.labels, self.starts = np.unique(laid.plan.cohort[self.order], return_index=True)
+        self.order, self.labels, self.starts = by_cohort_and_cluster(laid.plan.cohort, self.cluster, keep)
         self.ends = np.r_[self.starts[1:], len(self.order)]
         treated = np.isin(self.labels, laid.cohort)
         notice = np.where(treated, self.labels - design.anticipation, panel.n_periods)
         self.untreated = self.times[None, :] < notice[:, None]
         self.listed = len(self.order) <= LISTED or self._several()
+        self.plain = self.complete and not self.weighted and not self.covariates
         self.slopes = [name for name in design.covariates if self._constant(name)]
 
     def _several(self) -> bool:
@@ -163,8 +175,45 @@ class FirstStage:
         return starts, np.searchsorted(keys, block.cluster[starts].astype(np.int64) * c + block.cohort)
 
     @cached_property
+    def moments(self) -> Moments:
+        """One pass over a balanced panel; cohorts in the order of `labels`, cells in that of `cells`."""
+        y = self._take(self.panel.matrix(self.outcome), np.sort(self.order)) if self._partial else self.panel.matrix(self.outcome)
+        units = np.sort(self.order) if self._partial else slice(None)
+        cohort, cluster = self.laid.plan.cohort[units], self.cluster[units]
+        return cohort_moments(y, cohort, cluster, self.n_clusters)
+
+    @property
+    def _partial(self) -> bool:
+        return len(self.order) < self.panel.n_units or self.n_periods < self.panel.n_periods
+
+    @cached_property
     def sums(self) -> Sums:
         """Sums by cell (J)."""
+        return self._plain_sums() if self.plain else self._read_sums()
+
+    def _plain_sums(self) -> Sums:
+        m, (_, cohort) = self.moments, self.cells
+        n = (m.cell_n if self.listed and m.cell_n is not None else m.n).astype(float)
+        first = self.untreated.astype(float)
+        share = first / first.sum(axis=1, keepdims=True)
+        total = m.mean[cohort] * n[:, None]
+        total = total + (m.cell_sum if self.listed and m.cell_sum is not None else 0.0)
+        total = total - np.einsum("jt,jt->j", share[cohort], total)[:, None]
+        t = self.n_periods
+        centre = np.eye(t)[None] - share[:, None, :]
+        size = np.repeat(n[:, None], t, axis=1)
+        return Sums(
+            gram=n[:, None, None] * (first[:, :, None] * centre)[cohort],
+            moment=first[cohort] * total,
+            size=size,
+            total=total,
+            slope=n[:, None, None] * centre[cohort],
+            seen=size,
+            n=n,
+            square=n,
+        )
+
+    def _read_sums(self) -> Sums:
         j, t, p = len(self.cells[0]), self.n_periods, self.width
         out = Sums(
             gram=np.zeros((j, p, p)),

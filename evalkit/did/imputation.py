@@ -180,29 +180,21 @@ def _loads(rows: Rows, stage: FirstStage) -> np.ndarray:
     return rows.slope @ stage.bread
 
 
-def _deviations(stage: FirstStage, rows: Rows, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of the block's cohort, ω (e − c) of its units there (n, ·), and s_i (n, p)."""
-    own = np.flatnonzero(rows.cohort == block.cohort)
-    e = stage.residual(block)
-    dev = block.omega[:, rows.time[own]] * (e[:, rows.time[own]] - rows.centre[own])
-    pull = block.omega0 * e
-    return own, dev, pull if block.z is None else np.einsum("it,itp->ip", pull, block.z)
-
-
 def _influence(stage: FirstStage, rows: Rows, width: int) -> np.ndarray:
-    """(G, width) cluster sums of the influence."""
-    k, out = len(rows.cohort), np.zeros((stage.n_clusters, width))
-    load = _loads(rows, stage).T
-    for cohort in range(len(stage.labels)):
-        for block in stage.blocks(cohort):
-            own, dev, pull = _deviations(stage, rows, block)
-            starts, _ = stage.place(block)
-            at = block.cluster[starts]
-            out[at, :k] -= np.add.reduceat(pull, starts, axis=0) @ load
-            out[np.ix_(at, own)] += np.add.reduceat(dev, starts, axis=0) / rows.size[own]
-            if width > k:
-                held = np.add.reduceat(block.omega[:, rows.time[own]], starts, axis=0)
-                out[np.ix_(at, k + own)] += held
+    """(G, width) cluster sums of the influence: Σ ω(e − c) = Y − M'λ̂ − cΩ and Σ s = b − Aλ̂, cell by cell."""
+    k, sums = len(rows.cohort), stage.sums
+    cluster, cohort = stage.cells
+    pull = np.zeros((stage.n_clusters, stage.width))
+    np.add.at(pull, cluster, sums.moment - sums.gram @ stage.coefficient)
+    out = np.zeros((stage.n_clusters, width))
+    out[:, :k] = -pull @ _loads(rows, stage).T
+    dev = sums.total - sums.slope @ stage.coefficient
+    for j, (g, c) in enumerate(zip(cluster, cohort)):
+        own = np.flatnonzero(rows.cohort == c)
+        held = sums.size[j, rows.time[own]]
+        out[g, own] += (dev[j, rows.time[own]] - rows.centre[own] * held) / rows.size[own]
+        if width > k:
+            out[g, k + own] += held
     return out
 
 
@@ -245,25 +237,52 @@ def _covariances(stage: FirstStage, rows: Rows, width: int) -> dict[str, np.ndar
     found = {rule: np.zeros((width, width)) for rule in ("cr0", "cr3")}
     for cohort in range(len(stage.labels)):
         own = np.flatnonzero(rows.cohort == cohort)
-        t, p = len(own), stage.width
-        cross = {rule: np.zeros((2 * t + p, 2 * t + p)) for rule in found}
-        for block in stage.blocks(cohort):
-            _, dev, pull = _deviations(stage, rows, block)
-            held = block.omega[:, rows.time[own]]
-            plain = np.concatenate([dev, held, pull], axis=1)
-            cross["cr0"] += plain.T @ plain
-            plain[:, :t] /= np.maximum(1 - held / rows.size[own], 0.5)
-            plain[:, 2 * t :] += _leverage(stage, block, pull)
-            cross["cr3"] += plain.T @ plain
-        reading = np.zeros((2 * t + p, width))
+        t = len(own)
+        reading = np.zeros((2 * t + stage.width, width))
         reading[np.arange(t), own] = 1 / rows.size[own]
         if width > k:
             reading[t + np.arange(t), k + own] = 1.0
         reading[2 * t :, :k] = -load
-        for rule in found:
-            found[rule] += reading.T @ cross[rule] @ reading
-    half = (found["cr0"] + found["cr3"]) / 2
-    return {**found, "cr2": half}
+        for rule, cross in (_plain_crosses if stage.plain else _crosses)(stage, rows, cohort, own).items():
+            found[rule] += reading.T @ cross @ reading
+    return {**found, "cr2": (found["cr0"] + found["cr3"]) / 2}
+
+
+def _crosses(stage: FirstStage, rows: Rows, cohort: int, own: np.ndarray) -> dict[str, np.ndarray]:
+    """Cross products of (own deviations, sizes, s_i) over the units of a cohort, in a second pass."""
+    t, times = len(own), rows.time[own]
+    out = {rule: np.zeros((2 * t + stage.width,) * 2) for rule in ("cr0", "cr3")}
+    for block in stage.blocks(cohort):
+        e, held = stage.residual(block), block.omega[:, times]
+        pull = block.omega0 * e
+        pull = pull if block.z is None else np.einsum("it,itp->ip", pull, block.z)
+        all_of = np.concatenate([held * (e[:, times] - rows.centre[own]), held, pull], axis=1)
+        out["cr0"] += all_of.T @ all_of
+        all_of[:, :t] /= np.maximum(1 - held / rows.size[own], 0.5)
+        all_of[:, 2 * t :] += _leverage(stage, block, pull)
+        out["cr3"] += all_of.T @ all_of
+    return out
+
+
+def _plain_crosses(stage: FirstStage, rows: Rows, cohort: int, own: np.ndarray) -> dict[str, np.ndarray]:
+    """The same of a balanced panel without weights and covariates, from the cohort's cross product."""
+    m, t, p = stage.moments, len(own), stage.n_periods
+    untreated = stage.untreated[cohort]
+    centre = np.eye(p) - np.outer(np.ones(p), untreated / untreated.sum())
+    n, mean = float(m.n[cohort]), centre @ (m.mean[cohort] - stage.coefficient)
+    square = centre @ m.cross[cohort] @ centre.T + n * np.outer(mean, mean)
+    pick = np.zeros((2 * t + p, p))
+    pick[np.arange(t), rows.time[own]] = 1.0
+    pick[2 * t + np.flatnonzero(untreated), np.flatnonzero(untreated)] = 1.0
+    shift = np.zeros(2 * t + p)
+    shift[:t], shift[t : 2 * t] = -rows.centre[own], 1.0
+    sums = pick @ mean * n
+    plain = pick @ square @ pick.T + np.outer(sums, shift) + np.outer(shift, sums) + n * np.outer(shift, shift)
+    lever = np.diag(untreated.astype(float)) @ centre @ stage.bread
+    stretch = np.eye(2 * t + p)
+    stretch[np.arange(t), np.arange(t)] = 1 / max(1 - 1 / n, 0.5)
+    stretch[2 * t :, 2 * t :] += lever + lever @ lever
+    return {"cr0": plain, "cr3": stretch @ plain @ stretch.T}
 
 
 def _leverage(stage: FirstStage, block: Block, pull: np.ndarray) -> np.ndarray:

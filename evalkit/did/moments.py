@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import Moments, frozen_array
+from ..core import Moments, Panel, frozen_array
 
 BLOCK = 16_384
 """Rows read at a time: a block of 20 periods stays in cache."""
@@ -47,6 +47,27 @@ def cohort_moments(y: np.ndarray, cohort: np.ndarray, cluster: np.ndarray, n_clu
         n_clusters=count,
         **cells,
     )
+
+
+def cluster_codes(panel: Panel) -> tuple[np.ndarray, int]:
+    """(N,) positions of clusters among those of the panel, and their number."""
+    present = np.bincount(panel.cluster) > 0
+    if present.all():
+        return panel.cluster, len(present)
+    return (np.cumsum(present) - 1)[panel.cluster], int(present.sum())
+
+
+def cluster_types(m: Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(U, C) distinct numbers of units by cohort in a cluster, how many clusters have them, (G,) which has which.
+
+    Where clusters are not listed every unit is its own, a type is a cohort, and the last is empty.
+    """
+    if m.cell_n is None or m.cell_cluster is None or m.cell_cohort is None:
+        return np.eye(len(m.n)), m.n.astype(np.int64), np.zeros(0, dtype=int)
+    profile = np.zeros((m.n_clusters, len(m.n)))
+    profile[m.cell_cluster, m.cell_cohort] = m.cell_n
+    kinds, which, many = np.unique(profile, axis=0, return_inverse=True, return_counts=True)
+    return kinds, np.where(kinds.any(axis=1), many, 0), which.reshape(-1)
 
 
 def _codes(cohort: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,17 +21,15 @@ from dataclasses import replace
 import numpy as np
 
 from ..core import Design, Dropped, Panel, UserError
+from . import wide_fit
 from .cells import effect_terms, memberships
-from .cohort_time import cohort_layout
+from .cohort_time import cohort_layout, lay
 from .count_model import CountModel, Solved, countable, effects_of, exposure_of, solve, working_regression
 from .etwfe import with_refusals
 from .fit import Fit, Piece, assemble, event_layout, outcomes_of, static_layout
 from .linalg import Regression
 
 SOURCES = ("santos_silva_tenreyro_2006", "correia_guimaraes_zylkin_2020", "wooldridge_2023")
-
-DIVERGED = 15.0
-"""A log rate ratio beyond this is a separated fit on its way to infinity, not an estimate."""
 
 STATIC = CountModel(method="ppml", layout=static_layout)
 EVENTS = CountModel(method="ppml_event_study", layout=event_layout)
@@ -41,17 +39,18 @@ DUMMIES = CountModel(method="etwfe_poisson_cohort", layout=cohort_layout, satura
 
 def ppml_fit(panel: Panel, design: Design) -> Fit:
     """Static Poisson effect of each outcome; term "att", measure "log_rate_ratio"."""
-    return _count_fit(STATIC, panel, design)
+    return _count_fit(STATIC, panel, design, wide_fit.sketch_pooled(panel, design, events=False))
 
 
 def ppml_event_study_fit(panel: Panel, design: Design) -> Fit:
     """Poisson event study of each outcome; terms "event_time=k"."""
-    return _count_fit(EVENTS, panel, design)
+    return _count_fit(EVENTS, panel, design, wide_fit.sketch_pooled(panel, design, events=True))
 
 
 def etwfe_poisson_fit(panel: Panel, design: Design) -> Fit:
     """Poisson effects by cohort and period with unit effects; terms "cohort=g,time=t"."""
-    return with_refusals(_count_fit(COHORTS, panel, design), panel, design, None)
+    sketch = wide_fit.sketch_saturated(panel, lay(panel, design))
+    return with_refusals(_count_fit(COHORTS, panel, design, sketch), panel, design, None)
 
 
 def etwfe_poisson_cohort_fit(panel: Panel, design: Design) -> Fit:
@@ -88,9 +87,12 @@ def separated(panel: Panel, design: Design | None = None, outcome: str | None = 
     return tuple(Dropped(unit=panel.units[i], reason="separation", detail=outcome) for i in silent)
 
 
-def _count_fit(model: CountModel, panel: Panel, design: Design) -> Fit:
+def _count_fit(model: CountModel, panel: Panel, design: Design, sketch: wide_fit.Sketch | None = None) -> Fit:
     if panel.weight is not None:
         raise UserError("weights_on_counts")
+    large = None if sketch is None else wide_fit.counts(model.method, panel, design, sketch, SOURCES)
+    if large is not None:
+        return large
     pieces = [_piece(panel, design, outcome, model) for outcome in outcomes_of(panel, design)]
     return assemble(model.method, panel, design, pieces, SOURCES)
 
@@ -101,7 +103,7 @@ def _piece(panel: Panel, design: Design, outcome: str, model: CountModel) -> Pie
         return _silent_piece(panel, design, outcome, model)
     rows = [row for r, row in enumerate(solved.rows) if r not in solved.split.lost]
     estimate, observed, mu0, exposure = effects_of(solved, rows)
-    estimate = np.where(np.isfinite(estimate) & (np.abs(estimate) > DIVERGED), np.nan, estimate)
+    estimate = np.where(np.isfinite(estimate) & (np.abs(estimate) > wide_fit.DIVERGED), np.nan, estimate)
     regression = working_regression(solved, rows, panel, design)
     return Piece(
         terms=effect_terms(panel, solved.cells, rows, outcome, "log_rate_ratio"),

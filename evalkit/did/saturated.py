@@ -28,6 +28,7 @@ import numpy as np
 
 from ..core import Moments
 from .linalg import TOLERANCE, inverse_herfindahl
+from .moments import cluster_types
 
 POWER = {"cr0": 0.0, "cr1": 0.0, "cr2": 0.5, "cr3": 1.0}
 EXPLICIT = 1_000
@@ -72,13 +73,7 @@ class SaturatedPart:
 
         Where clusters are not listed every unit is its own and the last is empty.
         """
-        m = self.moments
-        if m.cell_n is None or m.cell_cluster is None or m.cell_cohort is None:
-            return np.eye(len(m.n)), m.n.astype(np.int64), np.zeros(0, dtype=int)
-        profile = np.zeros((m.n_clusters, len(m.n)))
-        profile[m.cell_cluster, m.cell_cohort] = m.cell_n
-        kinds, which, many = np.unique(profile, axis=0, return_inverse=True, return_counts=True)
-        return kinds, np.where(kinds.any(axis=1), many, 0), which.reshape(-1)
+        return cluster_types(self.moments)
 
     @cached_property
     def left(self) -> np.ndarray:
@@ -130,6 +125,8 @@ class SaturatedPart:
     def estimable(self, rows: np.ndarray) -> np.ndarray:
         """False where one cluster is the whole of a side that the row rests on."""
         whole = (self.left <= TOLERANCE).any(axis=0)
+        if not whole.any():
+            return np.ones(len(rows), dtype=bool)
         return np.array([not (self._sides_of(row) & whole).any() for row in rows])
 
     def clusters(self, rows: np.ndarray) -> np.ndarray:
@@ -180,12 +177,12 @@ class SaturatedPart:
         diagonal = np.einsum("uct,uct->u", p, own)
         x, y = (np.concatenate(z, axis=1).reshape(len(kinds), -1) for z in ((p, q, r), (q, p, -r)))
         gamma = np.einsum("ux,ux->u", x, y)
-        square = many @ (diagonal**2 - 2 * diagonal * gamma) + _squares(x, y, many)
+        square = many @ (diagonal**2 - 2 * diagonal * gamma) + type_squares(x, y, many)
         trace = many @ (diagonal - gamma)
         return float(trace**2 / square) if square > 0 and trace > 0 else float("nan")
 
 
-def _squares(x: np.ndarray, y: np.ndarray, many: np.ndarray) -> float:
+def type_squares(x: np.ndarray, y: np.ndarray, many: np.ndarray) -> float:
     """Σ_uv m_u m_v (x_u'y_v)²."""
     if len(x) <= EXPLICIT:
         return float(many @ (x @ y.T) ** 2 @ many)
