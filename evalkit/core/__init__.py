@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .arrays import from_plain, frozen_array, to_plain
+    from .bands import BAND_CLUSTERS, Band, maximal_draws
     from .economics import Curve, Decision, Flow, FrontierRow, Psa, Swing
     from .effects import EffectPath, Refused, Shares
     from .errors import GateStopped, Problem, UserError, UserErrors, Where
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .scores import Gate, Indicator, Score, Scorecard
 
 _HOME = {
+    "BAND_CLUSTERS": "bands",
+    "Band": "bands",
     "MONEY_DF": "rows",
     "NEVER": "panel",
     "Column": "exhibits",
@@ -56,13 +59,16 @@ _HOME = {
     "Where": "errors",
     "from_plain": "arrays",
     "frozen_array": "arrays",
+    "maximal_draws": "bands",
     "row_effect": "rows",
     "to_plain": "arrays",
 }
 
 __all__ = [
+    "BAND_CLUSTERS",
     "MONEY_DF",
     "NEVER",
+    "Band",
     "Column",
     "Curve",
     "Decision",
@@ -96,6 +102,7 @@ __all__ = [
     "Where",
     "from_plain",
     "frozen_array",
+    "maximal_draws",
     "row_effect",
     "to_plain",
 ]

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from .bands import Band, band_of
 from .panel import Design
 from .rows import Effect, Inference, Term, row_effect
 
@@ -294,25 +295,16 @@ class EffectPath:
             notes=self.notes,
         )
 
-    def band(self, df: float | None = None, n: int = 20_000) -> tuple[np.ndarray, np.ndarray, float]:
-        """Simultaneous sup-t band (low, high, critical value) from multivariate normal or t draws.
+    def band(self) -> Band:
+        """Simultaneous sup-t band over the rows, by multivariate t with the smallest degrees of freedom of the rows.
 
-        Only meaningful with at least 8 effective treated and control clusters (`methods.md` 1): callers check.
-        Rows with zero variance (the reference period) get a band of zero width.
+        Given only where every row with a standard error has at least 8 effective treated and comparison clusters
+        (`methods.md` 1); otherwise the rows' own intervals, labelled "pointwise". Rows that were refused are NaN.
+        Raises ValueError before `did.inference` was called.
         """
-        if self.vcov is None or self.std_error is None:
-            raise ValueError("a band needs a covariance")
-        se = self.std_error
-        live = se > 0
-        corr = self.vcov[np.ix_(live, live)] / np.outer(se[live], se[live])
-        rng = np.random.default_rng(self.design.seed)
-        values, vectors = np.linalg.eigh(corr)
-        root = vectors * np.sqrt(np.clip(values, 0, None))
-        z = rng.standard_normal((n, int(live.sum()))) @ root.T
-        if df is not None:
-            z /= np.sqrt(rng.chisquare(df, n) / df)[:, None]
-        critical = float(np.quantile(np.abs(z).max(axis=1), self.design.level))
-        return self.estimate - critical * se, self.estimate + critical * se, critical
+        if self.vcov is None or not self.inference:
+            raise ValueError("a band needs inference: did.inference(path, panel)")
+        return band_of(self.estimate, self.vcov, self.inference, self.design.level, self.design.seed)
 
     def tidy(self) -> pd.DataFrame:
         """One row per term: `COLUMNS`; a count path adds observed, mu0 (cases) and rate_ratio (NaN after `averted`)."""

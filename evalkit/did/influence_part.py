@@ -70,7 +70,7 @@ class CellCarriers:
         return len(np.unique(self.cluster))
 
     def spread(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        v = self._cells(rows)
+        v = self.cells(rows)
         total, square = np.zeros((self.n_sides, len(rows))), np.zeros((self.n_sides, len(rows)))
         np.add.at(total, self.side, v)
         np.add.at(square, self.side, v**2)
@@ -80,7 +80,7 @@ class CellCarriers:
         return (members.astype(int) @ self._present.T > 0).sum(axis=1)
 
     def effective(self, rows: np.ndarray, treated: np.ndarray, control: np.ndarray) -> np.ndarray:
-        total = self._sums(self._cells(rows))
+        total = self._sums(self.cells(rows))
         on, off = (m.astype(int) @ self._present.T > 0 for m in (treated, control))
         pairs = []
         for r in range(len(rows)):
@@ -94,7 +94,8 @@ class CellCarriers:
         out[self.cluster, self.side] = 1
         return out
 
-    def _cells(self, rows: np.ndarray) -> np.ndarray:
+    def cells(self, rows: np.ndarray) -> np.ndarray:
+        """(J, k) v of the rows in each cluster × side."""
         taken = _taken(rows, self.reading)
         if self.loads is not None:
             return np.asarray((np.einsum("jq,ktq->jkt", self.loads, taken, optimize=True) ** 2).sum(axis=2))

@@ -210,18 +210,14 @@ def estimable_without(system: System, contrast: np.ndarray, inverses: np.ndarray
 def satterthwaite(
     system: System, contrast: np.ndarray, weights: np.ndarray | None = None, working: np.ndarray | None = None
 ) -> np.ndarray:
-    """(k,) degrees of freedom (tr Γ)² / Σ Γ² of the CR2 variance of each contrast (k, p).
+    """(k,) degrees of freedom (tr Γ)² / Σ Γ² of the CR2 variance of each contrast (k, p), Γ = `score_covariance`.
 
-    With a_g = X_g r_g (r_g = R_g c), q_g = M X_g'a_g and W the working covariance of the transformed response
-        Γ_gh = δ_gh a_g'W a_g − a_g'W X_g q_h − q_g'X_h'W a_h + q_g' X'WX q_h.
-    `working` (G, p, p) = X_g'W_gX_g: by default identity on the response of every row, W = diag(weight) here (the
-    convention of the house). Others for comparison: `shared_gram`; `system.gram`, covariance 1/weight, which is R
-    clubSandwich's default for weighted and Poisson fits and too liberal for cities (`methods.md` 1).
+    `weights` (G, p, p) those of another rule than cr2 (influence = weights @ score); `working` as there.
     """
     weights = cr2_weights(system) if weights is None else weights
+    out = np.full(len(contrast), np.nan)
     b = system.gram_weighted if working is None else working
     total = b.sum(axis=0)
-    out = np.full(len(contrast), np.nan)
     for row, c in enumerate(contrast / system.scale):
         r = weights @ c
         q = np.einsum("gij,gj->gi", system.gram, r) @ system.bread
@@ -232,6 +228,24 @@ def satterthwaite(
         if square > 0:
             out[row] = (own - shared).sum() ** 2 / square
     return out
+
+
+def score_covariance(
+    system: System, first: np.ndarray, second: np.ndarray, weights: np.ndarray, working: np.ndarray | None = None
+) -> np.ndarray:
+    """(G, G) covariance Γ of the cluster scores of two contrasts (p,) in scaled columns, under a working model.
+
+    With a_g = X_g r_g (r_g = R_g c), q_g = M X_g'a_g and W the working covariance of the transformed response
+        Γ_gh = δ_gh a_g'W a_g − a_g'W X_g q_h − q_g'X_h'W a_h + q_g' X'WX q_h.
+    `working` (G, p, p) = X_g'W_gX_g: by default identity on the response of every row, W = diag(weight) here (the
+    convention of the house). Others for comparison: `shared_gram`; `system.gram`, covariance 1/weight, which is R
+    clubSandwich's default for weighted and Poisson fits and too liberal for cities (`methods.md` 1).
+    """
+    b = system.gram_weighted if working is None else working
+    r, s = weights @ first, weights @ second
+    q, p = (np.einsum("gij,gj->gi", system.gram, a) @ system.bread for a in (r, s))
+    u, v = (np.einsum("gij,gj->gi", b, a) for a in (r, s))
+    return np.asarray(np.diag(np.einsum("gi,gi->g", u, s)) - u @ p.T - q @ v.T + q @ b.sum(axis=0) @ p.T)
 
 
 def squares(x: np.ndarray, y: np.ndarray, many: np.ndarray | None = None) -> float:

@@ -10,12 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from ..core import Design, EffectPath, Panel
+from ..core import BAND_CLUSTERS, Design, EffectPath, Panel, maximal_draws
 from .placebo import overall
-
-DRAWS = 20_000
-BAND_CLUSTERS = 8.0
-"""Effective treated and comparison clusters from which a sup-t band holds (`methods.md` 1)."""
 
 
 def outcomes(
@@ -77,18 +73,9 @@ def simultaneous(
         critical = stdtrit(df, 1 - (1 - level) / (2 * len(rows)))
         raw = 2 * stdtr(df, -t)
         return estimate - critical * se, estimate + critical * se, _holm(raw), "none" if alone else "bonferroni"
-    draws = _maximal_draws(path.vcov[np.ix_(rows, rows)], float(df.min()), path.design.seed)
+    draws = maximal_draws(path.vcov[np.ix_(rows, rows)], float(df.min()), path.design.seed)
     half = float(np.quantile(draws.max(axis=1), level)) * se
     return estimate - half, estimate + half, _step_down(t, draws), "sup_t"
-
-
-def _maximal_draws(vcov: np.ndarray, df: float, seed: int) -> np.ndarray:
-    """(DRAWS, k) absolute multivariate-t draws with the correlation of vcov."""
-    sd = np.sqrt(np.diag(vcov))
-    values, vectors = np.linalg.eigh(vcov / np.outer(sd, sd))
-    rng = np.random.default_rng(seed)
-    z = rng.standard_normal((DRAWS, len(sd))) @ (vectors * np.sqrt(np.clip(values, 0, None))).T
-    return np.abs(z) / np.sqrt(rng.chisquare(df, DRAWS) / df)[:, None]
 
 
 def _step_down(t: np.ndarray, draws: np.ndarray) -> np.ndarray:
