@@ -63,16 +63,8 @@ def main() -> None:
         own = statistics.median(c for c, _ in mine)
         peer = statistics.median(c for c, _ in other) if other else float("nan")
         walls = [statistics.median(w for _, w in side) if side else float("nan") for side in (mine, other)]
-        rows.append(
-            {
-                "workload": name,
-                "cpu": own,
-                "wall": walls[0],
-                "peer_cpu": peer,
-                "peer_wall": walls[1],
-                "ratio": peer / own,
-            }
-        )
+        costs = {"cpu": own, "wall": walls[0], "peer_cpu": peer, "peer_wall": walls[1]}
+        rows.append({"workload": name, **costs, "ratio": peer / own})
     write(rows, args.out, args.note)
 
 

@@ -35,11 +35,18 @@ PUBLIC = {
         write_canonical
     """,
     "evalkit.did": """
+<<<<<<< HEAD
         ESTIMATORS SyntheticWeights att_gt balance breakdown counterfactual effective_clusters etwfe
         event_study first_difference gap honest imputation inference informative leave_one_out
         log_rate outcomes placebo power ppml ppml_event_study pretrend_power separated
         simulated_size sunab synthetic_control synthetic_did synthetic_weights trend_evidence twfe
         two_stage
+=======
+        ESTIMATORS att_gt balance breakdown counterfactual effective_clusters etwfe event_study
+        first_difference gap honest imputation inference informative leave_one_out log_rate outcomes panel_effect placebo
+        power ppml ppml_event_study pretrend_power section_effect separated simulated_size sunab trend_evidence
+        twfe two_stage
+>>>>>>> attgt
     """,
     "evalkit.show": """
         FIGURES check_exhibits display figure_png render

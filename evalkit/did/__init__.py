@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..core import Design, EffectPath, Panel
 from .balance import balance
+from .cross_section import section_effect
 from .gap import gap
 from .inference import fit_path, inference
 from .influence import effective_clusters, leave_one_out
@@ -19,6 +20,7 @@ from .registry import ESTIMATORS
 from .sensitivity import breakdown, honest, pretrend_power, trend_evidence
 from .size import simulated_size
 from .synthetic import SyntheticWeights, synthetic_weights
+from .two_by_two import panel_effect
 
 __all__ = [
     "ESTIMATORS",
@@ -39,11 +41,13 @@ __all__ = [
     "leave_one_out",
     "log_rate",
     "outcomes",
+    "panel_effect",
     "placebo",
     "power",
     "ppml",
     "ppml_event_study",
     "pretrend_power",
+    "section_effect",
     "separated",
     "simulated_size",
     "sunab",
