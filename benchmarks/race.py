@@ -2,7 +2,7 @@
 
 A repetition is a process of its own with one thread: it makes the long frame from the seed, imports the program, and
 runs the workload twice; the second run counts (imports and first-call costs are not the workload). Extra memory is the
-peak above that before the first run, which holds the frame. The peer lives in an environment of its own.
+peak above what is held before the first run, frame included (Linux). The peer lives in an environment of its own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 FRAME = '''
-import json, resource, sys, time, warnings
+import json, sys, time, warnings
 import numpy as np
 import pandas as pd
 warnings.simplefilter("ignore")
@@ -59,9 +59,12 @@ MEASURE = """
 given = json.load(sys.stdin)
 frame = long_frame(**given["data"])
 {setup}
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-before = peak()
+def memory(name):
+    with open("/proc/self/status") as told:
+        return next(int(line.split()[1]) for line in told if line.startswith(name)) / 1024
+with open("/proc/self/clear_refs", "w") as reset:
+    reset.write("5")
+before = memory("VmRSS")
 for _ in range(given["runs"]):
     out, clocks, panel, path, model, result, fit = {{}}, {{}}, None, None, None, None, None
     def clock(name, work):
@@ -70,7 +73,7 @@ for _ in range(given["runs"]):
         clocks[name] = (time.process_time() - cpu, time.perf_counter() - wall)
         return result
 {work}
-print(json.dumps({{"clocks": clocks, "extra_mb": peak() - before, "out": out}}))
+print(json.dumps({{"clocks": clocks, "extra_mb": memory("VmHWM") - before, "out": out}}))
 """
 Row = dict[str, Any]
 

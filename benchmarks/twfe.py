@@ -2,9 +2,9 @@
 
     python benchmarks/twfe.py --peer V/bin/python --units 100000 1000000 --repeats 3
 
-The peer in an environment of its own: python -m venv V && V/bin/pip install pyfixest==0.60.0. It takes the long frame;
 The peer in an environment of its own: python -m venv V && V/bin/pip install pyfixest==0.60.0. It takes the long
 frame; event-time regressors are made outside its clock. Our ingest is timed apart. Both standard errors are CR1.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ x = "".join(f" + x{{j}}" for j in range({k}))
 rhs = "i(event, ref=-1)" if "{method}" == "event_study" else "att"
 fit = clock("fit", lambda: pf.feols(f"y ~ {{rhs}}{{x}} | unit + time", frame, vcov={{"CRV1": "unit"}}))
 names = list(fit.coef().index)
-label = lambda c: c if c == "att" else "event_time=" + c.split("[")[-1].split("]")[0].replace("T.", "")
+label = lambda c: c if c == "att" else "event_time=" + str(c).split("::")[-1]
 out = {{label(c): [float(fit.coef()[c]), float(fit.se()[c])] for c in names}}
 """
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .canonical import Canonical, InputFile, ingest, read_canonical, restrict, write_canonical
+from .canonical import Canonical, InputFile, ingest, ingest_by_place, read_canonical, restrict, write_canonical
 from .panel import panel
 from .panels import city_panel, firm_panel, last_mature_quarter, outcome_names, policy_panel
 from .privacy import key_for, scan
 from .read import FileSpec
 from .schema import ColumnSpec, TableSpec, table, tables
+from .withhold import capped
 
 __all__ = [
     "Canonical",
@@ -18,9 +19,11 @@ __all__ = [
     "FileSpec",
     "InputFile",
     "TableSpec",
+    "capped",
     "city_panel",
     "firm_panel",
     "ingest",
+    "ingest_by_place",
     "key_for",
     "last_mature_quarter",
     "outcome_names",

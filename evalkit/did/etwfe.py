@@ -60,7 +60,7 @@ def _linear(
     outcomes = outcomes_of(panel, design)
     if units:
         sketch = wide_fit.sketch_saturated(panel, lay(panel, design, leads=leads))
-        if all(structured(panel, design, outcome) for outcome in outcomes):
+        if not design.covariates and all(structured(panel, design, outcome) for outcome in outcomes):
             pieces = [grouped_piece(panel, design, outcome, layout) for outcome in outcomes]
             return with_refusals(assemble(method, panel, design, pieces, sources), panel, design, leads)
         fit = wide_fit.linear(method, panel, design, sketch, sources)

@@ -17,9 +17,8 @@ import numpy as np
 from ..core import Design, Moments, Panel, Term
 from .cells import Cells, Row, design_columns, effect_terms, within
 from .fit import Layout, build_regression
-from .linalg import Regression, System, cluster_system, cr2_weights, inverse_herfindahl, pseudo_inverse
+from .linalg import Regression, System, cluster_system, cr2_weights, inverse_herfindahl, pseudo_inverse, squares
 from .moments import cluster_types
-from .saturated import type_squares
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,7 +114,7 @@ class GroupedPart:
             q = u @ bread
             x, y = np.concatenate([u, q, q], axis=1), np.concatenate([q, u, -(q @ total)], axis=1)
             own, shared = np.einsum("up,up->u", u, r), np.einsum("ux,ux->u", x, y)
-            square = many @ (own**2 - 2 * own * shared) + type_squares(x, y, many)
+            square = many @ (own**2 - 2 * own * shared) + squares(x, y, many)
             if square > 0:
                 out[i] = (many @ (own - shared)) ** 2 / square
         return out
@@ -162,26 +161,38 @@ def grouped(
     panel: Panel, design: Design, outcome: str, layout: Layout, moments: Moments, measure: str
 ) -> tuple[GroupedPart, tuple[Term, ...], Cells, list[Row]]:
     """The part, the terms, and the cells and rows of the panel of cohorts (one unit each) that stands for the panel."""
-    small = _cohorts(panel, outcome, moments)
+    small = cohort_panel(panel, outcome, moments.cohorts, moments.mean)
     cells, rows = layout(small, design, np.ones(moments.mean.shape, dtype=bool))
-    x = within(design_columns(small, cells, rows, ()), cells.unit)
+    columns = design_columns(small, cells, rows, ())
+    x = within(columns, cells.unit)
     wide = np.zeros((*moments.mean.shape, x.shape[1]))
     wide[cells.index] = x
-    root = np.sqrt(moments.n[cells.unit].astype(float))
-    y = within(moments.mean[cells.index], cells.unit)
-    regression = build_regression(cells, rows, x * root[:, None], y * root, np.ones(len(y)), n_params=x.shape[1] + 1)
+    regression = cohort_regression(cells, rows, columns, moments.mean[cells.index], moments.n)
     part = GroupedPart(regression=regression, moments=moments, design=wide, n_obs=int(moments.n[cells.unit].sum()))
-    return part, _terms(small, cells, rows, outcome, measure, part), cells, rows
+    return part, terms_of_units(small, cells, rows, outcome, measure, moments.n, part.types), cells, rows
 
 
-def _cohorts(panel: Panel, outcome: str, moments: Moments) -> Panel:
+def cohort_regression(cells: Cells, rows: list[Row], columns: np.ndarray, y: np.ndarray, n: np.ndarray) -> Regression:
+    """The regression on the panel of cohorts: columns and y of its cells, within cohorts, times √n (C,)."""
+    root = np.sqrt(n[cells.unit].astype(float))
+    return build_regression(
+        cells,
+        rows,
+        within(columns, cells.unit) * root[:, None],
+        within(y, cells.unit) * root,
+        np.ones(len(root)),
+        n_params=columns.shape[1] + 1,
+    )
+
+
+def cohort_panel(panel: Panel, outcome: str, cohorts: np.ndarray, mean: np.ndarray) -> Panel:
     """A panel of one unit a cohort with the cohort's mean path, each its own cluster."""
-    names = tuple(str(c) for c in moments.cohorts)
+    names = tuple(str(c) for c in cohorts)
     return replace(
         panel,
         units=names,
-        outcomes={outcome: moments.mean},
-        cohort=moments.cohorts,
+        outcomes={outcome: mean},
+        cohort=cohorts,
         cluster=np.arange(len(names)),
         cluster_names=names,
         exposure=None,
@@ -194,13 +205,18 @@ def _cohorts(panel: Panel, outcome: str, moments: Moments) -> Panel:
     )
 
 
-def _terms(
-    small: Panel, cells: Cells, rows: list[Row], outcome: str, measure: str, part: GroupedPart
+def terms_of_units(
+    small: Panel,
+    cells: Cells,
+    rows: list[Row],
+    outcome: str,
+    measure: str,
+    n: np.ndarray,
+    types: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> tuple[Term, ...]:
-    """Labels from the panel of cohorts, counts from the units behind it."""
-    n = part.moments.n
-    present = part.types[0] > 0
-    many = part.types[1]
+    """Labels from the panel of cohorts, counts from the n (C,) units and the types of clusters behind it."""
+    present, many = types[0] > 0, types[1]
+    inside = np.unique(cells.unit)
     terms = effect_terms(small, cells, rows, outcome, measure, n[cells.unit].astype(float))
     out = []
     for term, row in zip(terms, rows):
@@ -209,9 +225,9 @@ def _terms(
             replace(
                 term,
                 n_obs=int(n[cells.unit].sum() if row.event_time is None else n[cells.unit[row.cells]].sum()),
-                n_units=int(n[np.unique(cells.unit)].sum()),
+                n_units=int(n[inside].sum()),
                 n_treated=int(n[mine].sum()),
-                n_clusters=part.n_clusters,
+                n_clusters=int(many @ present[:, inside].any(axis=1)),
                 n_treated_clusters=int(many @ present[:, mine].any(axis=1)),
             )
         )

@@ -25,6 +25,8 @@ import numpy as np
 
 from ..core import UserError
 
+EXPLICIT = 1_000
+"""Up to this many clusters the matrix behind degrees of freedom is written out."""
 TOLERANCE = 1e-9
 """Relative size below which an eigenvalue counts as zero (columns have unit norm)."""
 
@@ -224,12 +226,20 @@ def satterthwaite(
         r = weights @ c
         q = np.einsum("gij,gj->gi", system.gram, r) @ system.bread
         u = np.einsum("gij,gj->gi", b, r)
-        cross = u @ q.T
-        gamma = np.diag(np.einsum("gi,gi->g", u, r)) - cross - cross.T + q @ total @ q.T
-        square = (gamma**2).sum()
+        x, y = np.concatenate([u, q, q], axis=1), np.concatenate([q, u, -(q @ total)], axis=1)
+        own, shared = np.einsum("gi,gi->g", u, r), np.einsum("gi,gi->g", x, y)
+        square = (own**2 - 2 * own * shared).sum() + squares(x, y)
         if square > 0:
-            out[row] = np.trace(gamma) ** 2 / square
+            out[row] = (own - shared).sum() ** 2 / square
     return out
+
+
+def squares(x: np.ndarray, y: np.ndarray, many: np.ndarray | None = None) -> float:
+    """Σ_gh m_g m_h (x_g'y_h)² with x, y (G, q), m = 1 unless told; never larger than G × q or `EXPLICIT`²."""
+    m = np.ones(len(x)) if many is None else many
+    if len(x) <= EXPLICIT:
+        return float(m @ (x @ y.T) ** 2 @ m)
+    return float((((x * m[:, None]).T @ x) * ((y * m[:, None]).T @ y)).sum())
 
 
 def shared_gram(regression: Regression, system: System) -> np.ndarray:

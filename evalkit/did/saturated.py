@@ -27,12 +27,10 @@ from functools import cached_property
 import numpy as np
 
 from ..core import Moments
-from .linalg import TOLERANCE, inverse_herfindahl
+from .linalg import TOLERANCE, inverse_herfindahl, squares
 from .moments import cluster_types
 
 POWER = {"cr0": 0.0, "cr1": 0.0, "cr2": 0.5, "cr3": 1.0}
-EXPLICIT = 1_000
-"""Up to this many types of clusters Γ is written out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -177,16 +175,9 @@ class SaturatedPart:
         diagonal = np.einsum("uct,uct->u", p, own)
         x, y = (np.concatenate(z, axis=1).reshape(len(kinds), -1) for z in ((p, q, r), (q, p, -r)))
         gamma = np.einsum("ux,ux->u", x, y)
-        square = many @ (diagonal**2 - 2 * diagonal * gamma) + type_squares(x, y, many)
+        square = many @ (diagonal**2 - 2 * diagonal * gamma) + squares(x, y, many)
         trace = many @ (diagonal - gamma)
         return float(trace**2 / square) if square > 0 and trace > 0 else float("nan")
-
-
-def type_squares(x: np.ndarray, y: np.ndarray, many: np.ndarray) -> float:
-    """Σ_uv m_u m_v (x_u'y_v)²."""
-    if len(x) <= EXPLICIT:
-        return float(many @ (x @ y.T) ** 2 @ many)
-    return float((((x * many[:, None]).T @ x) * ((y * many[:, None]).T @ y)).sum())
 
 
 def saturated(

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..core import Design, Panel, UserError
 from .cells import Cells, Row, design_columns, effect_terms, within
+from .demeaned import part_of_effects, rectangular, solve, wide_of
 from .fit import (
     Fit,
     Layout,
@@ -30,9 +31,10 @@ from .fit import (
     outcomes_of,
     static_layout,
 )
-from .grouped import grouped
-from .linalg import least_squares, pseudo_inverse
-from .moments import cluster_codes, cohort_moments
+from .grouped import cohort_panel, cohort_regression, grouped, terms_of_units
+from .linalg import Regression, least_squares, pseudo_inverse
+from .moments import cluster_codes, cohort_codes, cohort_moments, types_of_units
+from .parts import Part
 
 LOG_RATE = "log_rate"
 """`Panel.outcome_unit` of a panel made by `log_rate`."""
@@ -58,7 +60,9 @@ def _linear_fit(method: str, layout: Layout, panel: Panel, design: Design) -> Fi
 
 def _piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
     if structured(panel, design, outcome):
-        return grouped_piece(panel, design, outcome, layout)
+        make = _demeaned_piece if design.covariates else grouped_piece
+        if (piece := make(panel, design, outcome, layout)) is not None:
+            return piece
     cells, rows = layout(panel, design, observed_cells(panel, outcome, design))
     y = panel.matrix(outcome)[cells.index]
     x = design_columns(panel, cells, rows, design.covariates)
@@ -85,11 +89,11 @@ def _piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
 
 
 def structured(panel: Panel, design: Design, outcome: str) -> bool:
-    """True for more than `GROUPED` units, all observed, without covariates and weights: cohort sums say all."""
-    if panel.n_units <= GROUPED or design.covariates or panel.weight is not None:
+    """True for more than `GROUPED` units, all observed, without weights: unit means and cohorts say all."""
+    if panel.n_units <= GROUPED or panel.weight is not None:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(panel.matrix(outcome).sum()))
+        return all(np.isfinite(panel.matrix(name).sum()) for name in (outcome, *design.covariates))
 
 
 def grouped_piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
@@ -104,6 +108,38 @@ def grouped_piece(panel: Panel, design: Design, outcome: str, layout: Layout) ->
         regression=part.regression,
         notes=(*cells.notes, *_staggered_rows(cells, rows, moments.cohorts)),
         source=lambda regression: replace(part, regression=regression),
+    )
+
+
+def _demeaned_piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece | None:
+    """With covariates, in blocks; None where some cohort misses periods that others have."""
+    cohort = np.minimum(panel.cohort, panel.n_periods)
+    labels, member = cohort_codes(cohort)
+    n, clusters = np.bincount(member, minlength=len(labels)), cluster_codes(panel)
+    small = cohort_panel(panel, outcome, labels, np.zeros((len(labels), panel.n_periods)))
+    plain = replace(design, covariates=())
+    cells, rows = layout(small, plain, np.ones(small.matrix(outcome).shape, dtype=bool))
+    if not rectangular(cells):
+        return None
+    values = tuple(panel.covariates[name] for name in design.covariates)
+    beta, answers = solve(wide_of(panel.matrix(outcome), values, cohort, clusters, labels, cells, rows))
+    frame = cohort_regression(cells, rows, design_columns(small, cells, rows, ()), np.zeros(len(cells.unit)), n)
+    first = len(beta) - len(values)
+
+    def picks(regression: Regression) -> np.ndarray:
+        return np.column_stack([regression.contrast[:, :first], np.zeros((len(regression.contrast), len(values)))])
+
+    def source(regression: Regression) -> Part:
+        rows_of = picks(regression)
+        return part_of_effects(rows_of @ beta, answers, rows_of, regression.treated, regression.control)
+
+    types = types_of_units(member, clusters[0], clusters[1], n)
+    return Piece(
+        terms=terms_of_units(small, cells, rows, outcome, measure_of(panel), n, types),
+        estimate=picks(frame) @ beta,
+        regression=frame,
+        notes=(*cells.notes, *_staggered_rows(cells, rows, labels)),
+        source=source,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evalkit import did
-from evalkit.core import NEVER, Design, Panel
+from evalkit.core import NEVER, Design, Panel, UserError
 from evalkit.did import moments
 from evalkit.did.facts import facts_of, shares_of
 from evalkit.did.grouped import GroupedPart
@@ -91,3 +91,41 @@ def test_a_hole_or_a_weight_keeps_the_regression(monkeypatch):
     y[0, 0] = np.nan
     assert fit_of("twfe", replace(panel, outcomes={"y": y}), Design()).regressions
     assert fit_of("twfe", replace(panel, weight=np.ones((48, T))), Design()).regressions
+
+
+@pytest.mark.parametrize("clusters", [None, 12])
+@pytest.mark.parametrize("method", ["twfe", "event_study"])
+def test_demeaned_in_blocks_gives_the_regression(method, clusters, monkeypatch):
+    """With covariates: estimates, cr1 and the true jackknife to 1e-8; degrees of freedom close."""
+    panel = _panel(clusters, n=120)
+    rng = np.random.default_rng(2)
+    panel = replace(panel, covariates={name: rng.normal(0, 1, (120, T)).cumsum(axis=1) for name in ("x", "z")})
+    design = Design(covariates=("x", "z"))
+    full = fit_of(method, panel, design)
+    monkeypatch.setattr(twfe, "GROUPED", 5)
+    monkeypatch.setattr(import_module("evalkit.did.demeaned"), "BLOCK", 50)
+    small = fit_of(method, panel, design)
+    assert full.regressions and not small.regressions
+    np.testing.assert_allclose(small.path.estimate, full.path.estimate, rtol=1e-10, atol=1e-11)
+    assert small.path.terms == full.path.terms
+    rows = np.eye(len(full.path))
+    a, b = shares_of(full, rows), shares_of(small, rows)
+    for rule in ("analytic", "cr1", "cr3"):
+        wanted, found = a[0].part.vcov(rule, rows), b[0].part.vcov(rule, rows)
+        np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-10 * np.abs(wanted).max())
+    one, two = facts_of(full.path, a), facts_of(small.path, b)
+    for name in ("treated", "control", "estimable", "reference", "n_clusters"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    live = ~one.reference
+    np.testing.assert_allclose(two.df[live], one.df[live], rtol=0.35 if clusters else 0.1)
+
+
+def test_collinear_covariates_are_refused_in_blocks(monkeypatch):
+    """A covariate that is constant within units, or repeats another, is named in blocks too."""
+    monkeypatch.setattr(twfe, "GROUPED", 5)
+    panel = _panel(None)
+    x = np.random.default_rng(1).normal(0, 1, (48, T))
+    fixed = np.repeat(x[:, :1], T, axis=1)
+    for covariates in ({"x": fixed}, {"x": x, "z": 2 * x + fixed}, {"x": panel.treated.astype(float)}):
+        with pytest.raises(UserError, match="collinear_covariates"):
+            did.twfe(replace(panel, covariates=covariates), Design(covariates=tuple(covariates)))
