@@ -177,7 +177,11 @@ class FirstStage:
     @cached_property
     def moments(self) -> Moments:
         """One pass over a balanced panel; cohorts in the order of `labels`, cells in that of `cells`."""
-        y = self._take(self.panel.matrix(self.outcome), np.sort(self.order)) if self._partial else self.panel.matrix(self.outcome)
+        y = (
+            self._take(self.panel.matrix(self.outcome), np.sort(self.order))
+            if self._partial
+            else self.panel.matrix(self.outcome)
+        )
         units = np.sort(self.order) if self._partial else slice(None)
         cohort, cluster = self.laid.plan.cohort[units], self.cluster[units]
         return cohort_moments(y, cohort, cluster, self.n_clusters)

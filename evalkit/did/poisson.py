@@ -132,7 +132,9 @@ def saturated_separation(cells: Cells, rows: Sequence[Row], y: np.ndarray) -> Se
     lost. Left out are exactly the cells that some direction drives to zero.
     """
     n_times = int(cells.time.max()) + 1
-    kinds, cohort = np.unique(np.where(cells.event_time == UNTREATED, n_times, cells.time - cells.event_time), return_inverse=True)
+    kinds, cohort = np.unique(
+        np.where(cells.event_time == UNTREATED, n_times, cells.time - cells.event_time), return_inverse=True
+    )
     units, unit = np.unique(cells.unit, return_inverse=True)
     of_unit = np.zeros(len(units), dtype=np.int64)
     of_unit[unit] = cohort

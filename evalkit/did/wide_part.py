@@ -204,7 +204,9 @@ def _traces(mass: np.ndarray, share: np.ndarray, hat: np.ndarray) -> np.ndarray:
     return mass @ np.diag(hat) - np.einsum("it,it->i", mass @ hat, share)
 
 
-def _series(step: Callable[[np.ndarray], np.ndarray], trace: np.ndarray, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _series(
+    step: Callable[[np.ndarray], np.ndarray], trace: np.ndarray, r: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Σ_k (WK)^k r, and which rows are left to exact algebra (zero here)."""
     heavy = trace > HEAVY
     term = np.where(heavy[:, None], 0.0, r)
