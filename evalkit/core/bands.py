@@ -34,15 +34,12 @@ class Band:
 
 
 def band_of(estimate: np.ndarray, vcov: np.ndarray, inference: Sequence[Inference], level: float, seed: int) -> Band:
-    """The band over the rows with an interval, where all of them rest on at least `BAND_CLUSTERS` effective clusters."""
+    """The band over the rows with an interval, where each rests on at least `BAND_CLUSTERS` effective clusters."""
     k = len(estimate)
     told = np.array([i.std_error is not None and i.std_error > 0 and i.df is not None for i in inference], dtype=bool)
     low, high = (np.array([_limit(i, e, name) for i, e in zip(inference, estimate)]) for name in ("low", "high"))
-    enough = all(
-        min(i.effective_treated or 0.0, i.effective_control or 0.0) >= BAND_CLUSTERS
-        for i, t in zip(inference, told)
-        if t
-    )
+    weakest = [min(i.effective_treated or 0.0, i.effective_control or 0.0) for i, t in zip(inference, told) if t]
+    enough = min(weakest, default=0.0) >= BAND_CLUSTERS
     if not told.any() or not enough:
         key = "few_clusters" if told.any() else "no_rows"
         return Band(low=low, high=high, kind="pointwise", critical=np.nan, df=np.nan, reason=f"band.reason.{key}")

@@ -233,10 +233,12 @@ class EffectPath:
         return self._mapped(-np.diag(self.mu0), terms, estimate=self.mu0 - self.observed, inference=(), unit="cases")
 
     def rate(self, per: float = 100_000) -> EffectPath:
-        """Count path → difference of rates (observed − μ0) / exposure · per (negative = fewer injuries), covariance carried.
+        """Count path → difference of rates (observed − μ0) / exposure · per (negative = fewer injuries), covariance
+        carried.
 
         exposure is that of the rows' own cells, units without a case included, times completeness: the rate of final
-        cases. As for `averted` observed is given, so vcov = diag(f) vcov diag(f) with f = μ0 · per / exposure. Combine the
+        cases. As for `averted` observed is given, so vcov = diag(f) vcov diag(f) with f = μ0 · per / exposure. Combine
+        the
         ratios first. Raises ValueError for a path without counts or exposure.
         """
         if self.observed is None or self.mu0 is None or self.exposure is None:

@@ -96,9 +96,10 @@ class Panel:
 
     def cluster_counts(self) -> tuple[int, int, int]:
         """Number of clusters, of clusters holding a treated unit, and of clusters holding none."""
-        treated = np.unique(self.cluster[self.ever_treated])
-        total = len(np.unique(self.cluster))
-        return total, len(treated), total - len(treated)
+        total, treated = (
+            int(np.count_nonzero(np.bincount(c))) for c in (self.cluster, self.cluster[self.ever_treated])
+        )
+        return total, treated, total - treated
 
     def __repr__(self) -> str:
         g, g1, _ = self.cluster_counts()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -18,16 +18,21 @@ from .schema import layout
 NOTHING = {"key": "common.none"}
 
 
-def data_gates(tables: Mapping[str, Stack], plan: Plan) -> tuple[Gate, ...]:
-    """All gates of the data, in the order of a quality checklist; `passed` None where there is nothing to judge."""
+def data_gates(
+    tables: Mapping[str, Stack], plan: Plan, *, cities: Sequence[str] | None = None, until: float | None = None
+) -> tuple[Gate, ...]:
+    """All gates of the data, in the order of a quality checklist; `passed` None where there is nothing to judge.
+
+    cities  that must be there (default: all of the plan);  until: month up to which (`last_month`; default: the last)
+    """
     return (
         identifier_gate({name: item.frame for name, item in tables.items()}),
         rows_reconcile(tables),
         totals_tie(tables),
         units_declared(tables),
         amounts_plausible(tables),
-        places_complete(tables, plan),
-        months_complete(tables),
+        places_complete(tables, plan, plan.cities if cities is None else cities),
+        months_complete(tables, last_month(tables) if until is None else until),
         industry_known(tables),
         unit_code_linkage(tables),
         date_order_share(tables),
@@ -137,11 +142,11 @@ def amounts_plausible(tables: Mapping[str, Stack]) -> Gate:
     )
 
 
-def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
-    """Every city of the plan stands in every yearly or monthly official table that is there."""
+def places_complete(tables: Mapping[str, Stack], plan: Plan, cities: Sequence[str]) -> Gate:
+    """Every one of these cities stands in every yearly or monthly official table that is there."""
     names = [n for n in ("exposure_summary", "case_summary", "ledger", "policy_panel") if n in tables]
     present = {name: set(tables[name].frame["place"].unique()) for name in names}
-    absent = [(name, place) for name in names for place in plan.cities if place not in present[name]]
+    absent = [(name, place) for name in names for place in cities if place not in present[name]]
     items = [
         {
             "key": "gate.places_complete.item",
@@ -156,16 +161,26 @@ def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
     )
 
 
-def months_complete(tables: Mapping[str, Stack]) -> Gate:
-    """Every place × industry has insured counts for every month from its first to the last of the table."""
+def last_month(tables: Mapping[str, Stack]) -> float:
+    """Last month with insured counts, counted from the year 0 (12 a year); 0 where there are none."""
+    if "exposure_summary" not in tables:
+        return 0.0
+    return float(np.nanmax(_months(tables["exposure_summary"].frame), initial=0))
+
+
+def _months(frame: pd.DataFrame) -> np.ndarray:
+    starts = period_start(frame["month"])
+    return (starts.dt.year * 12 + starts.dt.month).to_numpy(float)
+
+
+def months_complete(tables: Mapping[str, Stack], until: float) -> Gate:
+    """Every place × industry has insured counts for every month from its first to `until`."""
     if "exposure_summary" not in tables:
         return Gate(name="months_complete", passed=None, detail={"n": 0, "cells": 0})
     frame = tables["exposure_summary"].frame
-    starts = period_start(frame["month"])
-    month = (starts.dt.year * 12 + starts.dt.month).to_numpy(float)
-    cell = frame.assign(m=month).dropna(subset=["m"]).drop_duplicates(["place", "industry", "m"])
+    cell = frame.assign(m=_months(frame)).dropna(subset=["m"]).drop_duplicates(["place", "industry", "m"])
     by = cell.groupby(["place", "industry"], sort=False)["m"].agg(["min", "size"])
-    gap = int((np.nanmax(month, initial=0) - by["min"] + 1 - by["size"]).sum())
+    gap = int((until - by["min"] + 1 - by["size"]).sum())
     return Gate(name="months_complete", passed=gap == 0, detail={"n": gap, "cells": int(by["size"].sum()) + gap})
 
 

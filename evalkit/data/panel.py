@@ -255,10 +255,10 @@ def _reasons(
         leave("missing", (absent | other).all(axis=1))
     if exposure is not None:
         size = wide[exposure]
-        wrong = (size <= 0) if missing == "keep" else ~(size > 0)
+        wrong: np.ndarray = np.asarray((size <= 0) if missing == "keep" else ~(size > 0))
         if wrong.any():
-            leave("case_without_exposure", (wrong & (wide[outcomes[0]] > 0) & (size <= 0)).any(axis=1))
-            leave("no_exposure", wrong.any(axis=1))
+            leave("case_without_exposure", np.asarray((wrong & (wide[outcomes[0]] > 0) & (size <= 0)).any(axis=1)))
+            leave("no_exposure", np.asarray(wrong.any(axis=1)))
     return reasons
 
 

@@ -8,18 +8,20 @@ from typing import Literal
 from ..core import Design, EffectPath, Panel
 from .bacon import bacon
 from .balance import balance
+from .cross_section import section_effect
 from .gap import gap
 from .inference import fit_path, inference
 from .influence import effective_clusters, leave_one_out
 from .outcomes import outcomes
 from .placebo import placebo
 from .power import power
-from .ppml import counterfactual, separated
+from .ppml import counterfactual, informative, separated
 from .rates import log_rate
 from .registry import ESTIMATORS
 from .sensitivity import breakdown, honest, pretrend_power, trend_evidence
 from .size import simulated_size
 from .synthetic import SyntheticWeights, synthetic_weights
+from .two_by_two import panel_effect
 
 __all__ = [
     "ESTIMATORS",
@@ -37,14 +39,17 @@ __all__ = [
     "honest",
     "imputation",
     "inference",
+    "informative",
     "leave_one_out",
     "log_rate",
     "outcomes",
+    "panel_effect",
     "placebo",
     "power",
     "ppml",
     "ppml_event_study",
     "pretrend_power",
+    "section_effect",
     "separated",
     "simulated_size",
     "sunab",
@@ -158,7 +163,8 @@ def etwfe(
     gaussian  y_it = α_i + λ_t + θ_gt + u_it;   poisson  E[y_it] = exposure · completeness · exp(α_i + λ_t + θ_gt)
 
     Parameters
-        panel    outcomes (N, T); for "poisson" counts ≥ 0 with exposure and completeness where the panel has them and no
+        panel    outcomes (N, T); for "poisson" counts ≥ 0 with exposure and completeness where the panel has them and
+                 no
                  weights; analytic weights (N, T) are used by "gaussian"
         design   control "never": all leads, compared with the never treated; otherwise no leads: every untreated cell
                  compares and a cohort's whole past is its baseline. Covariates enter interacted with every effect
@@ -180,7 +186,8 @@ def sunab(panel: Panel, design: Design | None = None) -> EffectPath:
     """Sun and Abraham (2021): cohort × period effects with all leads against the never treated, or the last cohort.
 
     Parameters, units and errors as in `etwfe`, but covariates are plain regressors. Rows "cohort=g,time=t", the base
-    period zero; `combine("event_time")` weighs cohorts by their observations (the interaction-weighted estimator, shares
+    period zero; `combine("event_time")` weighs cohorts by their observations (the interaction-weighted estimator,
+    shares
     taken as given). "analytic" and "cr1" are the cluster-robust covariance with R fixest's small-sample factor.
     Not with few never-treated units: they alone carry every comparison; `etwfe` without leads uses all untreated cells.
     """
@@ -196,11 +203,13 @@ def imputation(panel: Panel, design: Design | None = None) -> EffectPath:
     Parameters
         panel   outcomes (N, T), missing cells allowed; analytic weights (N, T) in both steps
         design  anticipation, selection window, covariates (constant within units: a slope by period; others plainly);
-                `window` with a first event time −L < 0 adds the L leads of a regression of its own on untreated cells, the
+                `window` with a first event time −L < 0 adds the L leads of a regression of its own on untreated cells,
+                the
                 authors' pre-trend test; control "never" is noted, as every untreated cell compares
     Returns an EffectPath, rows "cohort=g,time=t"; `combine("event_time")` is their horizon, `combine("overall")` the
     average over treated cells. Rule "analytic" is their conservative covariance (residuals centred at cohort × period
-    averages, clustered); "auto" the cluster jackknife of both steps. Cells without untreated cells to compare are refused.
+    averages, clustered); "auto" the cluster jackknife of both steps. Cells without untreated cells to compare are
+    refused.
     Raises UserError as `att_gt`. Not with a handful of untreated cells a period: they carry every comparison.
     """
     return fit_path("imputation", panel, design or Design())

@@ -22,6 +22,7 @@ from . import att_gt_means, att_gt_panel, att_gt_sections
 from .att_gt_sample import Sample, Solved
 from .fit import Fit, observed_cells, outcomes_of
 from .group_time import Plan, label_of, plan
+from .moments import cluster_codes
 from .propensity import NotEstimable
 from .twfe import measure_of
 
@@ -73,14 +74,16 @@ def _solve(sample: Sample, design: Design) -> Solved:
 
 
 def _sample(panel: Panel, design: Design, laid: Plan, outcome: str) -> Sample:
-    y, keep = panel.matrix(outcome), laid.keep
-    observed = None if _complete(panel, outcome, design) else observed_cells(panel, outcome, design)
-    if observed is not None:
-        y = np.where(observed, y, np.nan)
-        seen = observed[:, laid.times].any(axis=1)
-        keep = keep & seen
+    y, keep, complete = panel.matrix(outcome), laid.keep, _complete(panel, outcome, design)
+    if not complete:
+        observed = observed_cells(panel, outcome, design)
+        y, keep = np.where(observed, y, np.nan), keep & observed[:, laid.times].any(axis=1)
+        complete = bool(observed[np.ix_(keep, laid.times)].all())
     every = bool(keep.all())
-    take = (lambda a: a) if every else (lambda a: a[keep])
+
+    def take(values: np.ndarray) -> np.ndarray:
+        return values if every else values[keep]
+
     cluster, n_clusters = cluster_codes(panel)
     return Sample(
         y=take(y),
@@ -91,6 +94,7 @@ def _sample(panel: Panel, design: Design, laid: Plan, outcome: str) -> Sample:
         covariates=tuple(take(panel.covariates[name]) for name in design.covariates),
         cells=laid.cells,
         times=laid.times,
+        complete=complete,
     )
 
 
@@ -102,19 +106,8 @@ def _complete(panel: Panel, outcome: str, design: Design) -> bool:
     return there and (panel.weight is None or bool((panel.weight > 0).all()))
 
 
-def cluster_codes(panel: Panel) -> tuple[np.ndarray, int]:
-    """(N,) positions of clusters among those of the panel, and their number."""
-    present = np.bincount(panel.cluster) > 0
-    if present.all():
-        return panel.cluster, len(present)
-    return (np.cumsum(present) - 1)[panel.cluster], int(present.sum())
-
-
 def _sectional(design: Design, sample: Sample) -> bool:
-    if design.sampling == "cross_section":
-        return True
-    arrays = [sample.y, *sample.covariates, *(() if sample.weight is None else (sample.weight,))]
-    return not all(np.isfinite(a[:, sample.times].sum()) for a in arrays)
+    return design.sampling == "cross_section" or not sample.complete
 
 
 def _kept(sample: Sample, solved: Solved) -> list:
@@ -138,8 +131,8 @@ def _terms(panel: Panel, sample: Sample, solved: Solved, outcome: str) -> tuple[
     """Labels and counts; the weight of a row is its cohort's share of all units."""
     units = np.bincount(sample.cohort, minlength=panel.n_periods + 1)
     share = dict(zip(sample.shared, sample.sizes))
-    treated = {g: len(np.unique(sample.cluster[sample.units(g)])) for g in sample.shared}
-    clusters = len(np.unique(sample.cluster))
+    treated = {g: sample.clusters_of(g) for g in sample.shared}
+    clusters = int(np.count_nonzero(np.bincount(sample.cluster)))
     out = []
     for cell in _kept(sample, solved):
         cohort, time = label_of(panel, cell.cohort), label_of(panel, cell.time)

@@ -9,16 +9,17 @@ all is re-fit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .att_gt_sample import Sample, Solved
-from .att_gt_sums import sums_for
+from .att_gt_sums import columns_of, sums_for
 from .influence_part import REFIT, InfluencePart
 from .propensity import NotEstimable
-from .two_by_two import TwoByTwo, panel_effect
+from .two_by_two import Piece, TwoByTwo, fit_pieces
 
+Levels = dict[int, tuple[np.ndarray, np.ndarray]]
 REFIT_ROWS = 100_000_000
 """Re-fits read at most so many unit rows in all; beyond it the jackknife takes one step."""
 
@@ -32,19 +33,23 @@ class Group:
     base: int
     cells: np.ndarray
 
-    def units(self, sample: Sample) -> np.ndarray:
-        """Units of the comparison, the treated first."""
-        return np.concatenate([sample.units(c) for c in (self.cohort, *self.controls)])
+    @property
+    def cohorts(self) -> tuple[int, ...]:
+        """Cohorts of the comparison, the treated first."""
+        return (self.cohort, *self.controls)
 
 
 def solve(sample: Sample, method: str) -> Solved:
     """Estimates by "dr", "ipw" or "reg" and their part; a comparison without an estimate refuses its cells."""
-    method = method if sample.covariates else "reg"
+    sample, method = sample.sorted(), method if sample.covariates else "reg"
     models: dict[Group, TwoByTwo] = {}
     refused: dict[int, str] = {}
+    start: tuple[int, np.ndarray | None] = (-1, None)
+    levels = _levels(sample) if sample.fixed else {}
     for group in _groups(sample):
         try:
-            models[group] = _model(sample, group, group.units(sample), method)
+            models[group] = _model(sample, group, method, start[1] if start[0] == group.cohort else None, levels=levels)
+            start = (group.cohort, models[group].gamma)
         except NotEstimable as error:
             refused |= {int(i): error.reason for i in group.cells}
     if not models:
@@ -72,17 +77,58 @@ def _ends(sample: Sample, group: Group) -> tuple[list[int], list[int]]:
     return [c.time for c in cells], [c.base for c in cells]
 
 
-def _model(sample: Sample, group: Group, units: np.ndarray, method: str, start: np.ndarray | None = None) -> TwoByTwo:
-    after, before = _ends(sample, group)
-    x = sample.x(units, group.base)
-    if len(units) <= x.shape[1] or not (sample.cohort[units] == group.cohort).any():
-        raise NotEstimable("no_treated")
+def _model(
+    sample: Sample,
+    group: Group,
+    method: str,
+    start: np.ndarray | None = None,
+    without: int | None = None,
+    levels: Levels | None = None,
+) -> TwoByTwo:
+    """Fit one group's comparison, of all units or without those of one cluster."""
+    after, before = (columns_of(ends) for ends in _ends(sample, group))
+    pieces = []
+    for cohort in group.cohorts:
+        span = sample.span(cohort)
+        for part in [span] if without is None else _around(sample.cluster[span], without, span.start):
+            if part.stop > part.start:
+                piece = _piece(sample, part, group, cohort == group.cohort, after, before)
+                if levels:
+                    gram, level = levels[cohort]
+                    piece = replace(piece, sums=(gram, level[:, after] - level[:, before]))
+                pieces.append(piece)
+    return fit_pieces(pieces, len(group.cells), method, start)
 
-    def change(at: slice) -> np.ndarray:
-        y = sample.y[units[at]]
-        return y[:, after] - y[:, before]
 
-    return panel_effect(change, sample.cohort[units] == group.cohort, x, sample.w(units, group.base), method, start)
+def _levels(sample: Sample) -> Levels:
+    """Σ w x x' (p, p) and Σ w x y' (p, T) of every cohort, which all comparisons share."""
+    out = {}
+    for cohort in (int(c) for c in sample.labels):
+        gram, cross = np.zeros((2, 1, 1))
+        for units in sample.blocks(cohort):
+            x = sample.x(units, 0)
+            wx = (x * sample.w(units, int(sample.times[0]))[:, None]).T
+            gram, cross = gram + wx @ x, cross + wx @ sample.y[units]
+        out[cohort] = (gram, cross)
+    return out
+
+
+def _piece(
+    sample: Sample, part: slice, group: Group, treated: bool, after: slice | list[int], before: slice | list[int]
+) -> Piece:
+    y = sample.y[part]
+    return Piece(
+        treated=treated,
+        x=sample.x(part, group.base),
+        weight=sample.w(part, group.base),
+        change=lambda at: y[at, after] - y[at, before],
+    )
+
+
+def _around(cluster: np.ndarray, gone: int, start: int) -> list[slice]:
+    """Units before and after those of a cluster, among units ordered by cluster."""
+    low, high = np.searchsorted(cluster, [gone, gone + 1])
+    return [slice(start, start + int(low)), slice(start + int(high), start + len(cluster))]
 
 
 def _part(
@@ -113,24 +159,24 @@ def _part(
 def _influence(
     sample: Sample,
     cohort: int,
-    units: np.ndarray,
+    units: slice,
     models: dict[Group, TwoByTwo],
     column: dict[int, int],
     width: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(n, width) influence and (n, S) response weights of units of one cohort."""
-    psi, pull = np.zeros((len(units), width)), np.zeros((len(units), len(models)))
+    psi = np.zeros((units.stop - units.start, width))
+    pull = np.zeros((len(psi), len(models)))
     psi[:, len(column) :] = size_influence(sample, cohort, units)
     y = sample.y[units]
     for s, (group, model) in enumerate(models.items()):
-        if cohort != group.cohort and cohort not in group.controls:
+        if cohort not in group.cohorts:
             continue
-        after, before = _ends(sample, group)
-        x, w = sample.x(units, group.base), sample.w(units, group.base)
-        on = np.full(len(units), cohort == group.cohort)
-        pulled = model.pull(x, on, w)
-        place = [column[i] for i in group.cells]
-        psi[:, place] = model.influence(y[:, after] - y[:, before], x, on, w, pulled)
+        after, before = (columns_of(ends) for ends in _ends(sample, group))
+        x, w, on = sample.x(units, group.base), sample.w(units, group.base), cohort == group.cohort
+        pulled = model.pull(x, w, on)
+        place = columns_of([column[int(i)] for i in group.cells])
+        psi[:, place] = model.influence_of(y[:, after] - y[:, before], x, w, on, pulled)
         pull[:, s] = pulled[0]
     return psi, pull
 
@@ -140,25 +186,25 @@ def _without(
 ) -> np.ndarray | None:
     """(G, width) estimates without each cluster, NaN where there is none; None where re-fits would take too long."""
     present = np.unique(sample.cluster)
-    units = {group: group.units(sample) for group in models}
-    if len(present) > REFIT or len(present) * sum(len(u) for u in units.values()) > REFIT_ROWS:
+    rows = sum(sample.span(c).stop - sample.span(c).start for group in models for c in group.cohorts)
+    if len(present) > REFIT or len(present) * rows > REFIT_ROWS:
         return None
     out = np.tile(np.r_[estimate, sample.sizes], (sample.n_clusters, 1))
     for group, model in models.items():
-        cluster, place = sample.cluster[units[group]], [column[i] for i in group.cells]
-        for g in np.unique(cluster):
+        place = [column[int(i)] for i in group.cells]
+        for g in np.unique(np.concatenate([sample.cluster[sample.span(c)] for c in group.cohorts])):
             try:
-                out[g, place] = _model(sample, group, units[group][cluster != g], method, model.gamma).estimate
+                out[g, place] = _model(sample, group, method, model.gamma, int(g)).estimate
             except NotEstimable:
                 out[g, place] = np.nan
     out[:, len(column) :] = sizes_without(sample)
     return out
 
 
-def size_influence(sample: Sample, cohort: int, units: np.ndarray) -> np.ndarray:
+def size_influence(sample: Sample, cohort: int, units: slice | np.ndarray) -> np.ndarray:
     """(n, s) influence of units on the sizes of cohorts."""
     own = np.array([c == cohort for c in sample.shared], dtype=float)
-    return (sample.mass[units, None] * own - sample.sizes) / len(sample.y)
+    return (sample.mass[units][:, None] * own - sample.sizes) / len(sample.y)
 
 
 def sizes_without(sample: Sample) -> np.ndarray:

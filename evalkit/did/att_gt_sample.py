@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from .propensity import BLOCK
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
     """Units of the sample: y (N, T), cohort (N,) capped at T, cluster (N,) codes 0..n_clusters−1; weight and covariates
-    (N, T); cells to estimate and the sampled periods.
+    (N, T); cells to estimate and the sampled periods; complete where nothing is missing in those.
     """
 
     y: np.ndarray
@@ -27,6 +27,7 @@ class Sample:
     covariates: tuple[np.ndarray, ...]
     cells: tuple[Cell, ...]
     times: np.ndarray
+    complete: bool = True
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -53,6 +54,34 @@ class Sample:
         """(C + 1,) where each cohort begins in `order`."""
         return np.r_[0, np.cumsum(np.bincount(self.cohort)[self.labels])]
 
+    def sorted(self) -> Sample:
+        """The sample with its units by cohort, then cluster, so that cohorts are slices; itself where they are."""
+        order = self.order
+        if bool((order == np.arange(len(order))).all()):
+            return self
+        return replace(
+            self,
+            y=self.y[order],
+            cohort=self.cohort[order],
+            cluster=self.cluster[order],
+            weight=None if self.weight is None else self.weight[order],
+            covariates=tuple(c[order] for c in self.covariates),
+        )
+
+    def span(self, cohort: int) -> slice:
+        """The units of a cohort in a sorted sample."""
+        i = self.position[cohort]
+        return slice(int(self.edges[i]), int(self.edges[i + 1]))
+
+    @cached_property
+    def design(self) -> np.ndarray:
+        """(N, p) a column of ones and covariates that do not change over time."""
+        return np.column_stack([np.ones(len(self.y)), *(c[:, 0] for c in self.covariates)])
+
+    @cached_property
+    def ones(self) -> np.ndarray:
+        return np.ones(len(self.y))
+
     @cached_property
     def fixed(self) -> bool:
         """True where covariates and weights do not change over time, so that no comparison depends on the base."""
@@ -63,6 +92,10 @@ class Sample:
     def each_alone(self) -> bool:
         """True where every unit is its own cluster."""
         return bool(np.bincount(self.cluster).max() == 1)
+
+    def clusters_of(self, cohort: int) -> int:
+        """Number of clusters with units of a cohort."""
+        return int(np.count_nonzero(np.bincount(self.cluster[self.cohort == cohort])))
 
     @cached_property
     def mass(self) -> np.ndarray:
@@ -85,18 +118,20 @@ class Sample:
         i = self.position[cohort]
         return self.order[self.edges[i] : self.edges[i + 1]]
 
-    def blocks(self, cohort: int, size: int = BLOCK) -> Iterator[np.ndarray]:
-        """Units of a cohort, some at a time."""
-        units = self.units(cohort)
-        return (units[at] for at in _slices(len(units), size))
+    def blocks(self, cohort: int, size: int = BLOCK) -> Iterator[slice]:
+        """Units of a cohort in a sorted sample, some at a time."""
+        span = self.span(cohort)
+        return (slice(a, min(a + size, span.stop)) for a in range(span.start, span.stop, size))
 
-    def x(self, units: np.ndarray, time: int) -> np.ndarray:
+    def x(self, units: slice | np.ndarray, time: int) -> np.ndarray:
         """(n, p) a column of ones and the covariates in a period."""
-        return np.column_stack([np.ones(len(units)), *(c[units, time] for c in self.covariates)])
+        if self.fixed:
+            return self.design[units]
+        return np.column_stack([self.ones[units], *(c[units, time] for c in self.covariates)])
 
-    def w(self, units: np.ndarray, time: int) -> np.ndarray:
+    def w(self, units: slice | np.ndarray, time: int) -> np.ndarray:
         """(n,) weights in a period."""
-        return np.ones(len(units)) if self.weight is None else self.weight[units, time]
+        return self.ones[units] if self.weight is None else self.weight[units, time]
 
     def sides(self, kept: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """(width, C) cohorts treated in the cells kept, and compared with; nothing for the sizes that follow."""

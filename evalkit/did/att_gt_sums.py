@@ -23,7 +23,7 @@ class Sums(Protocol):
     block: int
     width: int
 
-    def add(self, cohort: int, units: np.ndarray, psi: np.ndarray, pull: np.ndarray) -> None:
+    def add(self, cohort: int, units: slice, psi: np.ndarray, pull: np.ndarray) -> None:
         """psi (n, width) influence; pull (n, S) response weights in each of the S comparisons."""
 
     def answers(self, reading: np.ndarray) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class ListedSums(_Base):
         self.held = np.zeros((2, g, n_groups))
         self.gram = np.zeros((len(self.keys), n_groups, n_groups))
 
-    def add(self, cohort: int, units: np.ndarray, psi: np.ndarray, pull: np.ndarray) -> None:
+    def add(self, cohort: int, units: slice, psi: np.ndarray, pull: np.ndarray) -> None:
         cluster, own = self.sample.cluster[units], self._own(cohort)
         starts = np.flatnonzero(np.r_[True, cluster[1:] != cluster[:-1]])
         at, total = cluster[starts], np.add.reduceat(psi, starts, axis=0)
@@ -92,27 +92,30 @@ class ListedSums(_Base):
 
 
 class CrossedSums(_Base):
-    """Cross products over units that are each their own cluster."""
+    """Cross products over units that are each their own cluster; the jackknife in one step for variances, with the
+    correlations of the influence as it is.
+    """
 
-    block = 16_384
+    block = 8_192
 
     def __init__(self, sample: Sample, cohorts: Sequence[int], group: np.ndarray, n_groups: int) -> None:
         super().__init__(sample, cohorts, group, n_groups)
         c = len(sample.labels)
-        self.plain, self.stretched = np.zeros((2, self.width, self.width))
+        self.plain, self.stretched = np.zeros((self.width, self.width)), np.zeros(self.width)
         self.gram = np.zeros((c, n_groups, n_groups))
         self.fourth = np.zeros((c, n_groups))
 
-    def add(self, cohort: int, units: np.ndarray, psi: np.ndarray, pull: np.ndarray) -> None:
-        place, n = self.sample.position[cohort], len(self.sample.y)
+    def add(self, cohort: int, units: slice, psi: np.ndarray, pull: np.ndarray) -> None:
+        place, k = self.sample.position[cohort], len(self.cohorts)
         self.plain += psi.T @ psi
-        stretch = 1 / (1 - np.minimum(np.abs(pull), 0.5))
-        psi[:, : len(self.cohorts)] *= stretch[:, self.group]
-        psi[:, len(self.cohorts) :] *= n / (n - 1)
-        self.stretched += psi.T @ psi
         square = pull**2
         self.gram[place] += pull.T @ pull
-        self.fourth[place] += (square**2).sum(axis=0)
+        self.fourth[place] += np.einsum("ns,ns->s", square, square)
+        stretch = 1 / (1 - np.minimum(np.abs(pull), 0.5)) ** 2
+        for s in np.flatnonzero(square.sum(axis=0) > 0):
+            mine = columns_of(np.flatnonzero(self.group == s).tolist())
+            self.stretched[:k][mine] += stretch[:, s] @ psi[:, :k][:, mine] ** 2
+        self.stretched[k:] += (psi[:, k:] ** 2).sum(axis=0)
 
     def answers(self, reading: np.ndarray) -> dict[str, Any]:
         second = np.einsum("css->cs", self.gram)
@@ -120,8 +123,8 @@ class CrossedSums(_Base):
         return {
             "covariances": {
                 "cr0": self.plain,
-                "cr2": (self.plain + self.stretched) / 2,
-                "cr3": self.stretched,
+                "cr2": _scaled(self.plain, (np.diag(self.plain) + self.stretched) / 2),
+                "cr3": _scaled(self.plain, self.stretched),
             },
             "carriers": SideCarriers(
                 n=np.diff(self.sample.edges),
@@ -132,3 +135,17 @@ class CrossedSums(_Base):
                 reading=reading,
             ),
         }
+
+
+def _scaled(covariance: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """The covariance with other variances (k,) and its own correlations."""
+    own = np.diag(covariance)
+    root = np.sqrt(np.divide(variance, own, out=np.ones_like(own), where=own > 0))
+    return covariance * np.outer(root, root)
+
+
+def columns_of(index: list[int]) -> slice | list[int]:
+    """A slice for neighbouring columns, one column for the same ones; else the list."""
+    if index == list(range(index[0], index[0] + len(index))):
+        return slice(index[0], index[0] + len(index))
+    return slice(index[0], index[0] + 1) if len(set(index)) == 1 else index

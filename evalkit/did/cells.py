@@ -67,6 +67,35 @@ def select(panel: Panel, design: Design, observed: np.ndarray) -> Cells:
     Raises UserError: no_never_treated, no_not_yet_treated, no_treated_unit, no_comparison_unit,
     selection_window_outside, base_not_universal.
     """
+    chosen = selection(panel, design)
+    cohort, treated = chosen.cohort, chosen.treated
+    unit, time = np.nonzero(observed & chosen.keep_unit[:, None] & chosen.keep_time[None, :])
+    _, cluster = np.unique(panel.cluster, return_inverse=True)
+    event = np.where(treated[unit], time - cohort[unit], UNTREATED)
+    return Cells(
+        unit=unit,
+        time=time,
+        cluster=cluster[unit],
+        event_time=event,
+        base=time == base_of(cohort, treated, chosen.keep_time, design)[unit],
+        n_clusters=int(cluster.max()) + 1,
+        notes=chosen.notes,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Who is compared with whom: cohort (N,) capped at T, treated (N,), keep_unit (N,), keep_time (T,)."""
+
+    cohort: np.ndarray
+    treated: np.ndarray
+    keep_unit: np.ndarray
+    keep_time: np.ndarray
+    notes: tuple[str, ...]
+
+
+def selection(panel: Panel, design: Design) -> Selection:
+    """The comparison that the design asks for (`select`), before any cell is looked at."""
     if design.base != "universal":
         raise UserError("base_not_universal", base=design.base)
     keep_time, notes = sampled_periods(panel, design)
@@ -76,23 +105,12 @@ def select(panel: Panel, design: Design, observed: np.ndarray) -> Cells:
     always = treated & (cohort - design.anticipation <= np.flatnonzero(keep_time)[0])
     if (always & keep_unit).any():
         notes.append("path.note.always_treated")
-    keep_unit &= ~always
+    keep_unit = keep_unit & ~always
     if not (keep_unit & treated).any():
         raise UserError("no_treated_unit", treated=int(treated.sum()), always=int(always.sum()))
     if not (keep_unit & ~treated).any():
         raise UserError("no_comparison_unit", treated=int(treated.sum()))
-    unit, time = np.nonzero(observed & keep_unit[:, None] & keep_time[None, :])
-    _, cluster = np.unique(panel.cluster, return_inverse=True)
-    event = np.where(treated[unit], time - cohort[unit], UNTREATED)
-    return Cells(
-        unit=unit,
-        time=time,
-        cluster=cluster[unit],
-        event_time=event,
-        base=time == _base(cohort, treated, keep_time, design)[unit],
-        n_clusters=int(cluster.max()) + 1,
-        notes=tuple(notes),
-    )
+    return Selection(cohort=cohort, treated=treated, keep_unit=keep_unit, keep_time=keep_time, notes=tuple(notes))
 
 
 def sampled_periods(panel: Panel, design: Design) -> tuple[np.ndarray, list[str]]:
@@ -121,7 +139,7 @@ def _comparison(panel: Panel, design: Design) -> tuple[np.ndarray, np.ndarray, i
     return cohort, ~never, int(cohort[~never].max())
 
 
-def _base(cohort: np.ndarray, treated: np.ndarray, keep_time: np.ndarray, design: Design) -> np.ndarray:
+def base_of(cohort: np.ndarray, treated: np.ndarray, keep_time: np.ndarray, design: Design) -> np.ndarray:
     """(N,) last sampled period before cohort − anticipation; −1 for comparison units."""
     last = np.maximum.accumulate(np.where(keep_time, np.arange(len(keep_time)), -1))
     before = np.clip(cohort - design.anticipation - 1, 0, len(keep_time) - 1)

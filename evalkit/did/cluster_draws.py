@@ -1,11 +1,11 @@
 """Bootstrap by cluster draws of a row's scores: for parts that are no regression, and rows over several outcomes.
 
 Every cluster's score is multiplied by a weight and the estimate's error re-computed as Σ v_g ψ_g, never the estimator
-(Kline & Santos 2012, J. Econometric Methods 1:23; the multiplier bootstrap of influence functions). The null r is imposed
-along the effect: a restricted score is ψ_g + (θ − r) γ_g, γ_g the cluster's share of the row's leverage, and the draw's
-own estimate is taken out of the scores in the same shares before its variance is formed. In a regression on one
-orthogonal regressor this is the restricted wild cluster bootstrap exactly; otherwise to first order. Where a part does
-not tell the leverage the scores stay as they are and the draws are centred at the estimate.
+(Kline & Santos 2012, J. Econometric Methods 1:23; the multiplier bootstrap of influence functions). The null r is
+imposed along the effect: a restricted score is ψ_g + (θ − r) γ_g, γ_g the cluster's share of the row's leverage, and
+the draw's own estimate is taken out of the scores in the same shares before its variance is formed. In a regression on
+one orthogonal regressor this is the restricted wild cluster bootstrap exactly; otherwise to first order. Where a part
+does not tell the leverage the scores stay as they are and the draws are centred at the estimate.
 
 Appendix only, as `wild`: few or unequal treated clusters make it reject too often.
 """

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..core import Design, Panel, Refused, UserError
-from .att_gt import cluster_codes
 from .cells import UNTREATED, Cells, Row
 from .group_time import Plan, label_of, plan
+from .moments import cluster_codes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +56,11 @@ def lay(panel: Panel, design: Design, *, leads: bool | None = None) -> Laid:
     if design.base != "universal":
         raise UserError("base_not_universal", base=design.base)
     leads = design.control == "never" if leads is None else leads
-    wanted = ("never" if design.control == "never" else "auto") if leads else "not_yet"
-    laid = plan(panel, replace(design, control=wanted))
+    if not leads:
+        wanted = replace(design, control="not_yet")
+    else:
+        wanted = design if design.control == "never" else replace(design, control="auto")
+    laid = plan(panel, wanted)
     cells = [c for c in laid.cells if leads or c.event_time >= -design.anticipation]
     return Laid(
         plan=laid,

@@ -1,10 +1,12 @@
-"""One outcome of a Poisson model with exposure, solved: fitted counts, untreated counts μ0, and its least-squares system.
+"""One outcome of a Poisson model with exposure, solved: fitted counts, untreated counts μ0, and its least-squares
+system.
 
     E[y_it] = exposure_it · completeness_it · exp(α_i + λ_t + effects + covariates)
 
-The row of an effect has `observed` = Σ y and `mu0` = Σ fitted untreated count over its cells, at the cells' own exposure
-and completeness; θ = log(observed / mu0). Its influence follows from ∂θ/∂β with observed = Σ fitted (a first-order
-condition) and the unit effects following the coefficients, α_i(β) = log Σ_t y_it − log Σ_t offset · exp(x_it'β).
+The row of an effect has `observed` = Σ y and `mu0` = Σ fitted untreated count over its cells, at the cells' own
+exposure and completeness; θ = log(observed / mu0). Its influence follows from ∂θ/∂β with observed = Σ fitted (a
+first-order condition) and the unit effects following the coefficients, α_i(β) = log Σ_t y_it − log Σ_t offset ·
+exp(x_it'β).
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .propensity import CAP, OVERLAP, TRIM, NotEstimable, inverse, logit, tilting
+from .propensity import NotEstimable, inverse, logit, pieces_of, scores_of, tilting
+from .two_by_two import odds_of
 
 METHODS = ("dr", "dr_improved", "dr_simple", "dr_improved_simple", "ipw", "ipw_raw", "reg")
 
@@ -155,16 +156,12 @@ def _odds(method: str, treated: np.ndarray, x: np.ndarray, w: np.ndarray) -> tup
     """(n,) odds of the controls, trimmed, and the influence (n, p) of γ (None where it costs nothing)."""
     if method == "reg":
         return np.zeros(len(w)), None
-    gamma = tilting(x, treated, w) if "improved" in method else logit(x, treated, w)
-    with np.errstate(over="ignore"):
-        p = np.minimum(1 / (1 + np.exp(-(x @ gamma))), CAP)
-    odds = np.where(p < TRIM, p / (1 - p), 0.0)
+    pieces = pieces_of(x, treated, w)
     if "improved" in method:
-        return odds, None
-    if p.max() > OVERLAP:
-        raise NotEstimable("overlap")
-    bread = inverse((x * (w * p * (1 - p))[:, None]).T @ x)
-    return odds, (x * (w * (treated - p))[:, None]) @ bread
+        return odds_of(scores_of(x, tilting(pieces))), None
+    gamma, bread = logit(pieces)
+    p = scores_of(x, gamma)
+    return odds_of(p), (x * (w * (treated - p))[:, None]) @ bread
 
 
 def _fits(

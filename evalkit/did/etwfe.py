@@ -1,11 +1,13 @@
-"""Extended two-way fixed effects (Wooldridge 2021/2025; Poisson 2023) and Sun-Abraham (2021): one effect per cohort × time.
+"""Extended two-way fixed effects (Wooldridge 2021/2025; Poisson 2023) and Sun-Abraham (2021): one effect per cohort ×
+time.
 
     y_it = α_i + λ_t + Σ_(g,t) θ_gt 1{i in cohort g, period t} [1 + (x_it − x̄_gt)'κ_gt] + x-slopes by cohort and period
 
-Covariates are interacted as Wooldridge and R etwfe do: centred at the mean of the effect's own cells, so that θ_gt is the
-average effect there, with slopes by period and, where a covariate changes within units, by cohort. Sun-Abraham takes them
-as plain regressors and always has all leads. Unit effects by default; cohort dummies (`effects="cohort"`) are the check:
-equal on a balanced panel without weights, covariates or exposure, different where those paths differ between units.
+Covariates are interacted as Wooldridge and R etwfe do: centred at the mean of the effect's own cells, so that θ_gt is
+the average effect there, with slopes by period and, where a covariate changes within units, by cohort. Sun-Abraham
+takes them as plain regressors and always has all leads. Unit effects by default; cohort dummies (`effects="cohort"`)
+are the check: equal on a balanced panel without weights, covariates or exposure, different where those paths differ
+between units.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ from functools import partial
 
 import numpy as np
 
-from ..core import Design, Panel
+from ..core import Design, Panel, Refused
+from . import wide_fit
 from .cells import Cells, Row, design_columns, effect_terms, within
 from .cohort_time import cohort_layout, lay
 from .fit import Fit, Piece, assemble, build_regression, observed_cells, outcomes_of
+from .group_time import label_of
 from .linalg import least_squares, pseudo_inverse
-from .twfe import measure_of
+from .twfe import grouped_piece, measure_of, structured
 
 SOURCES = ("wooldridge_2021",)
 Columns = Callable[[Panel, Cells, list[Row], tuple[str, ...]], np.ndarray]
@@ -54,16 +58,34 @@ def _linear(
 ) -> Fit:
     layout = partial(cohort_layout, leads=leads)
     outcomes = outcomes_of(panel, design)
+    if units:
+        sketch = wide_fit.sketch_saturated(panel, lay(panel, design, leads=leads))
+        if not design.covariates and all(structured(panel, design, outcome) for outcome in outcomes):
+            pieces = [grouped_piece(panel, design, outcome, layout) for outcome in outcomes]
+            return with_refusals(assemble(method, panel, design, pieces, sources), panel, design, leads)
+        fit = wide_fit.linear(method, panel, design, sketch, sources)
+        if fit is not None:
+            return with_refusals(fit, panel, design, leads)
     pieces = [_piece(panel, design, outcome, layout, columns, units) for outcome in outcomes]
     return with_refusals(assemble(method, panel, design, pieces, sources), panel, design, leads)
 
 
 def with_refusals(fit: Fit, panel: Panel, design: Design, leads: bool | None) -> Fit:
-    """The fit with the cells that the design cannot compare."""
-    laid = lay(panel, design, leads=leads)
-    refused = tuple(r for outcome in outcomes_of(panel, design) for r in laid.refusals(panel, outcome))
-    notes = (*fit.path.notes, "path.note.cells_refused") if refused else fit.path.notes
-    return replace(fit, path=replace(fit.path, refused=refused, notes=notes))
+    """The fit with the cells that the design cannot compare, and those that the sample does not tell."""
+    laid, path = lay(panel, design, leads=leads), fit.path
+    reason = "refused.no_comparison_case" if path.is_count else "refused.not_identified"
+    there: set[tuple[str, str]] = {(t.outcome, t.term) for t in path.terms}
+    refused: list[Refused] = []
+    low, high = design.window or (-np.inf, np.inf)
+    for outcome in outcomes_of(panel, design):
+        refused += laid.refusals(panel, outcome)
+        refused += [
+            Refused(outcome=outcome, cohort=label_of(panel, int(g)), time=label_of(panel, int(t)), reason=reason)
+            for name, g, t in zip(laid.names(panel), laid.cohort, laid.time)
+            if (outcome, name) not in there and low <= t - g <= high
+        ]
+    notes = (*path.notes, "path.note.cells_refused") if refused else path.notes
+    return replace(fit, path=replace(path, refused=tuple(refused), notes=tuple(dict.fromkeys(notes))))
 
 
 def _piece(
@@ -94,7 +116,8 @@ def _piece(
 
 
 def interacted_columns(panel: Panel, cells: Cells, rows: list[Row], covariates: tuple[str, ...]) -> np.ndarray:
-    """(n, p) live effects; each × every covariate centred at its mean over the effect's cells; slopes of every covariate
+    """(n, p) live effects; each × every covariate centred at its mean over the effect's cells; slopes of every
+    covariate
     by period and, where it changes within units, by cohort; period dummies but the first.
     """
     effects = [row.cells for row in rows if row.live]
@@ -112,7 +135,7 @@ def interacted_columns(panel: Panel, cells: Cells, rows: list[Row], covariates: 
 
 
 def cohort_columns(panel: Panel, cells: Cells, covariates: tuple[str, ...]) -> np.ndarray:
-    """(n, q) dummies of cohorts, and slopes by cohort of the covariates that `interacted_columns` leaves to the units."""
+    """(n, q) dummies of cohorts, and slopes by cohort of covariates that `interacted_columns` leaves to the units."""
     cohort = panel.cohort[cells.unit]
     own = [cohort == g for g in np.unique(cohort)]
     xs = [panel.covariates[name][cells.index] for name in covariates]
@@ -137,4 +160,4 @@ def rank_of(x: np.ndarray) -> int:
     norm = np.sqrt((x**2).sum(axis=0))
     scaled = x / np.where(norm > 0, norm, 1.0)
     gram = scaled.T @ scaled
-    return int(round(float(np.trace(pseudo_inverse(gram) @ gram))))
+    return round(float(np.trace(pseudo_inverse(gram) @ gram)))

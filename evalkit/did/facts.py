@@ -39,7 +39,7 @@ class RowFacts:
 
     @property
     def testable(self) -> np.ndarray:
-        """(k,) True with at least two treated and two comparison clusters, none of them indispensable, and finite df."""
+        """(k,) True with at least two treated and two comparison clusters, none indispensable, and with df."""
         return (self.treated >= 2) & (self.control >= 2) & self.estimable & ~np.isnan(self.df)
 
 

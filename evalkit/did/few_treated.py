@@ -1,16 +1,16 @@
 """Tests for few treated clusters from the residual paths of others: Conley-Taber (2011) and Ferman-Pinto (2019).
 
-A row is Σ_g load_g'y_g over clusters that are one unit each, seen in every period. Its error is Σ_g load_g'ε_g; what the
-treated clusters' errors look like is learnt from paths of other clusters.
+A row is Σ_g load_g'y_g over clusters that are one unit each, seen in every period. Its error is Σ_g load_g'ε_g; what
+the treated clusters' errors look like is learnt from paths of other clusters.
 
-- Conley & Taber 2011 (REStat 93:113): the error of the treated alone, drawn from the **comparison** clusters' paths. Their
-  own error averages out with many of them. Assumes that treated and comparison errors are identically distributed.
-- Ferman & Pinto 2019 (REStat 101:452): all clusters' paths under the null value, standardised by √(a + b/exposure), drawn
-  with replacement and rescaled to where they land; a and b from the squared contrast of each path. Without exposure every
-  cluster is taken as equally variable.
+- Conley & Taber 2011 (REStat 93:113): the error of the treated alone, drawn from the **comparison** clusters' paths.
+  Their own error averages out with many of them. Assumes that treated and comparison errors have one distribution.
+- Ferman & Pinto 2019 (REStat 101:452): all clusters' paths under the null value, standardised by √(a + b/exposure),
+  drawn with replacement and rescaled to where they land; a and b from the squared contrast of each path. Without
+  exposure every cluster is taken as equally variable.
 
-p = (1 + #{|drawn| ≥ |θ̂ − r|}) / (n + 1); the interval inverts it. Both are model-based and never the automatic verdict: at
-a true zero they reject 21-25 % where the treated are noisier than the model says (`methods.md` 1).
+p = (1 + #{|drawn| ≥ |θ̂ − r|}) / (n + 1); the interval inverts it. Both are model-based and never the automatic verdict:
+at a true zero they reject 21-25 % where the treated are noisier than the model says (`methods.md` 1).
 """
 
 from __future__ import annotations

@@ -1,14 +1,18 @@
-"""Unit and period effects fitted on untreated cells alone, and what they leave in every cell: dense in periods, in blocks.
+"""Unit and period effects fitted on untreated cells alone, and what they leave in every cell: dense in periods, in
+blocks.
 
-    y_it = α_i + λ_t + x_it'γ on cells before notice and of the never treated;   e_it = y_it − α̂_i − λ̂_t − x_it'γ̂ everywhere
+    y_it = α_i + λ_t + x_it'γ on cells before notice and of the never treated;   e_it = y_it − α̂_i − λ̂_t − x_it'γ̂
+    everywhere
 
-With ω the weights (0 where a cell is missing), z the columns (period dummies, covariates) and bars for a unit's own mean
-over its untreated cells, everything follows from sums over the units of a cohort, by cluster where clusters are listed:
+With ω the weights (0 where a cell is missing), z the columns (period dummies, covariates) and bars for a unit's own
+mean over its untreated cells, everything follows from sums over the units of a cohort, by cluster where clusters are
+listed:
 
-    A = Σ ω z̃ z̃',  b = Σ ω z̃ ỹ (untreated);   per cell (g,t): Ω = Σ ω,  Y = Σ ω ỹ,  M = Σ ω z̃   ⇒   mean of e = (Y − M'A⁺b)/Ω
+    A = Σ ω z̃ z̃',  b = Σ ω z̃ ỹ (untreated);   per cell (g,t): Ω = Σ ω,  Y = Σ ω ỹ,  M = Σ ω z̃   ⇒   mean of e = (Y −
+    M'A⁺b)/Ω
 
-so that leaving a cluster out is subtracting its sums. No array over units is kept but the panel's own. A covariate that is
-constant within units gets a slope by period; others enter as they are. Units without an untreated cell tell nothing.
+so that leaving a cluster out is subtracting its sums. No array over units is kept but the panel's own. A covariate that
+is constant within units gets a slope by period; others enter as they are. Units without an untreated cell tell nothing.
 """
 
 from __future__ import annotations
@@ -19,17 +23,18 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core import Design, Panel
-from .att_gt import cluster_codes
+from ..core import Design, Moments, Panel
 from .cohort_time import Laid
 from .fit import observed_cells
 from .linalg import pseudo_inverse
-from .moments import LISTED
+from .moments import cohort_moments
+from .reader import Reader, row_sums, segment_products
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Block:
-    """Some units of one cohort. cluster (n,); omega, untreated weights omega0, y and z centred at the unit's untreated mean
+    """Some units of one cohort. cluster (n,); omega, untreated weights omega0, y and z centred at the unit's untreated
+    mean
     (n, T), (n, T, p) — z is None without covariates; share (n, T) omega0 / its sum.
     """
 
@@ -60,30 +65,25 @@ class Sums:
     square: np.ndarray
 
 
-class FirstStage:
-    """One outcome's data, read cohort by cohort, and the first stage solved."""
+class FirstStage(Reader):
+    """One outcome's data, read cohort by cohort, and the first stage solved.
+
+    complete: no cell is missing; plain: neither weights nor covariates besides; untreated (C, T) cells before notice
+    """
 
     def __init__(self, panel: Panel, design: Design, laid: Laid, outcome: str) -> None:
-        self.panel, self.outcome, self.laid, self.covariates = panel, outcome, laid, design.covariates
-        self.times = laid.plan.times
+        self.outcome, self.covariates, self.cohort = outcome, design.covariates, laid.plan.cohort
         self.weighted = panel.weight is not None
+        times = laid.plan.times
         observed = observed_cells(panel, outcome, design)
-        self.complete = bool(observed[:, self.times].all())
+        self.complete = bool(observed[:, times].all())
         self._observed = None if self.complete else observed
-        keep = laid.plan.keep if self.complete else laid.plan.keep & observed[:, self.times].any(axis=1)
-        self.cluster, self.n_clusters = cluster_codes(panel)
-        units = np.flatnonzero(keep)
-        self.order = units[np.lexsort((self.cluster[units], laid.plan.cohort[units]))]
-        self.labels, self.starts = np.unique(laid.plan.cohort[self.order], return_index=True)
-        self.ends = np.r_[self.starts[1:], len(self.order)]
-        treated = np.isin(self.labels, laid.cohort)
-        notice = np.where(treated, self.labels - design.anticipation, panel.n_periods)
+        keep = laid.plan.keep if self.complete else laid.plan.keep & observed[:, times].any(axis=1)
+        super().__init__(panel, self.cohort, keep, times)
+        notice = np.where(np.isin(self.labels, laid.cohort), self.labels - design.anticipation, panel.n_periods)
         self.untreated = self.times[None, :] < notice[:, None]
-        self.listed = len(self.order) <= LISTED or self._several()
+        self.plain = self.complete and not self.weighted and not self.covariates
         self.slopes = [name for name in design.covariates if self._constant(name)]
-
-    def _several(self) -> bool:
-        return bool(np.bincount(self.cluster[self.order]).max() > 1)
 
     def _constant(self, name: str) -> bool:
         x = self.panel.covariates[name]
@@ -96,24 +96,19 @@ class FirstStage:
         t = len(self.times)
         return t + sum(t if name in self.slopes else 1 for name in self.covariates)
 
-    @property
-    def n_periods(self) -> int:
-        return len(self.times)
-
-    def blocks(self, cohort: int) -> Iterator[Block]:
+    def read(self, cohort: int) -> Iterator[Block]:
         """The units of the cohort at this position, ordered by cluster."""
-        size = max(64, int((400_000 if self.listed or self.covariates else 6_000_000) / self.n_periods / self.width))
-        for start in range(self.starts[cohort], self.ends[cohort], size):
-            yield self._block(cohort, self.order[start : min(start + size, self.ends[cohort])])
+        size = max(64, 400_000 // self.n_periods // self.width) if self.covariates else None
+        return (self._block(cohort, self.order[at]) for at in self.blocks(cohort, size))
 
     def _block(self, cohort: int, units: np.ndarray) -> Block:
-        y = self._take(self.panel.matrix(self.outcome), units)
-        omega = np.ones(y.shape) if self.panel.weight is None else self._take(self.panel.weight, units)
+        y = self.take(self.panel.matrix(self.outcome), units)
+        omega = np.ones(y.shape) if self.panel.weight is None else self.take(self.panel.weight, units)
         if self._observed is not None:
-            seen = self._take(self._observed, units)
+            seen = self.take(self._observed, units)
             omega, y = np.where(seen, omega, 0.0), np.where(seen, y, 0.0)
         omega0 = omega * self.untreated[cohort]
-        base = omega0.sum(axis=1, keepdims=True)
+        base = row_sums(omega0)
         known = base > 0
         share = np.divide(omega0, base, out=np.zeros_like(omega0), where=known)
         y = y - np.einsum("it,it->i", share, y)[:, None]
@@ -124,10 +119,6 @@ class FirstStage:
             cohort=cohort, cluster=self.cluster[units], omega=omega, omega0=omega0, share=share, y=y, z=z
         )  # fmt: skip
 
-    def _take(self, array: np.ndarray, units: np.ndarray) -> np.ndarray:
-        whole = len(self.times) == array.shape[1]
-        return array[units] if whole else array[np.ix_(units, self.times)]
-
     def _columns(self, units: np.ndarray, share: np.ndarray) -> np.ndarray:
         """(n, T, p) period dummies and covariates, centred."""
         t = self.n_periods
@@ -135,7 +126,7 @@ class FirstStage:
         out[:, np.arange(t), np.arange(t)] = 1.0
         at = t
         for name in self.covariates:
-            x = np.nan_to_num(self._take(self.panel.covariates[name], units))
+            x = np.nan_to_num(self.take(self.panel.covariates[name], units))
             if name in self.slopes:
                 out[:, np.arange(t), at + np.arange(t)] = x
                 at += t
@@ -145,26 +136,49 @@ class FirstStage:
         return out - np.einsum("it,itp->ip", share, out)[:, None, :]
 
     @cached_property
-    def cells(self) -> tuple[np.ndarray, np.ndarray]:
-        """(J,) cluster and cohort position of the cluster × cohort cells; one a cohort (cluster −1) where not listed."""
-        if not self.listed:
-            return np.full(len(self.labels), -1), np.arange(len(self.labels))
-        place = np.repeat(np.arange(len(self.labels)), self.ends - self.starts)
-        keys = np.unique(self.cluster[self.order].astype(np.int64) * len(self.labels) + place)
-        return keys // len(self.labels), keys % len(self.labels)
+    def moments(self) -> Moments:
+        """One pass over a balanced panel; cohorts in the order of `labels`, cells in that of `cells`."""
+        y = (
+            self.take(self.panel.matrix(self.outcome), np.sort(self.order))
+            if self._partial
+            else self.panel.matrix(self.outcome)
+        )
+        units = np.sort(self.order) if self._partial else slice(None)
+        cohort, cluster = self.cohort[units], self.cluster[units]
+        return cohort_moments(y, cohort, cluster, self.n_clusters)
 
-    def place(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
-        """Where a block's units begin a new cell, and which cells those are."""
-        if not self.listed:
-            return np.array([0]), np.array([block.cohort])
-        starts = np.flatnonzero(np.r_[True, block.cluster[1:] != block.cluster[:-1]])
-        c = len(self.labels)
-        keys = self.cells[0] * c + self.cells[1]
-        return starts, np.searchsorted(keys, block.cluster[starts].astype(np.int64) * c + block.cohort)
+    @property
+    def _partial(self) -> bool:
+        return len(self.order) < self.panel.n_units or self.n_periods < self.panel.n_periods
 
     @cached_property
     def sums(self) -> Sums:
         """Sums by cell (J)."""
+        return self._plain_sums() if self.plain else self._read_sums()
+
+    def _plain_sums(self) -> Sums:
+        m, (_, cohort) = self.moments, self.cells
+        n = (m.cell_n if self.listed and m.cell_n is not None else m.n).astype(float)
+        first = self.untreated.astype(float)
+        share = first / first.sum(axis=1, keepdims=True)
+        total = m.mean[cohort] * n[:, None]
+        total = total + (m.cell_sum if self.listed and m.cell_sum is not None else 0.0)
+        total = total - np.einsum("jt,jt->j", share[cohort], total)[:, None]
+        t = self.n_periods
+        centre = np.eye(t)[None] - share[:, None, :]
+        size = np.repeat(n[:, None], t, axis=1)
+        return Sums(
+            gram=n[:, None, None] * (first[:, :, None] * centre)[cohort],
+            moment=first[cohort] * total,
+            size=size,
+            total=total,
+            slope=n[:, None, None] * centre[cohort],
+            seen=size,
+            n=n,
+            square=n,
+        )
+
+    def _read_sums(self) -> Sums:
         j, t, p = len(self.cells[0]), self.n_periods, self.width
         out = Sums(
             gram=np.zeros((j, p, p)),
@@ -177,12 +191,12 @@ class FirstStage:
             square=np.zeros(j),
         )
         for cohort in range(len(self.labels)):
-            for block in self.blocks(cohort):
+            for block in self.read(cohort):
                 self._add(out, block)
         return out
 
     def _add(self, out: Sums, block: Block) -> None:
-        starts, at = self.place(block)
+        starts, at = self.place(block.cohort, block.cluster)
         weight = block.omega.mean(axis=1)
         own = {
             "size": block.omega,
@@ -203,12 +217,8 @@ class FirstStage:
             return
         out.moment[at] += np.add.reduceat(block.omega0 * block.y, starts, axis=0)
         diagonal = np.arange(self.n_periods)
-        if self.listed:
-            out.gram[at] -= np.add.reduceat(block.omega0[:, :, None] * block.share[:, None, :], starts, axis=0)
-            out.slope[at] -= np.add.reduceat(block.omega[:, :, None] * block.share[:, None, :], starts, axis=0)
-        else:
-            out.gram[at[0]] -= block.omega0.T @ block.share
-            out.slope[at[0]] -= block.omega.T @ block.share
+        out.gram[at] -= segment_products(block.omega0, block.share, starts)
+        out.slope[at] -= segment_products(block.omega, block.share, starts)
         rows = at[:, None]
         out.gram[rows, diagonal, diagonal] += np.add.reduceat(block.omega0, starts, axis=0)
         out.slope[rows, diagonal, diagonal] += np.add.reduceat(block.omega, starts, axis=0)

@@ -35,7 +35,9 @@ class Fit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One outcome's share of a fit: k terms, estimates, the regression, and counts for count paths."""
+    """One outcome's share of a fit: k terms, estimates, the regression, and counts for count paths; `source` makes the
+    part where the regression only stands for a larger one.
+    """
 
     terms: tuple[Term, ...]
     estimate: np.ndarray
@@ -44,6 +46,12 @@ class Piece:
     observed: np.ndarray | None = None
     mu0: np.ndarray | None = None
     exposure: np.ndarray | None = None
+    source: Callable[[Regression], Part] | None = None
+
+    @property
+    def estimation(self) -> Regression | Part:
+        """What the fit hands over: the regression, or the part made of it."""
+        return self.regression if self.source is None else self.source(self.regression)
 
     def keep(self, rows: np.ndarray) -> Piece:
         """The piece restricted to the rows (k,) that are True."""
@@ -168,4 +176,4 @@ def assemble(method: str, panel: Panel, design: Design, pieces: Sequence[Piece],
         notes=tuple(dict.fromkeys(n for p in pieces for n in p.notes)),
         sources=sources,
     )
-    return Fit(path=path, sources=tuple(p.regression for p in pieces))
+    return Fit(path=path, sources=tuple(p.estimation for p in pieces))

@@ -1,18 +1,20 @@
-"""Imputation (Borusyak, Jaravel and Spiess 2024, REStud 91:3253) and its two-stage twin (Gardner 2022, arXiv 2207.05943).
+"""Imputation (Borusyak, Jaravel and Spiess 2024, REStud 91:3253) and its two-stage twin (Gardner 2022, arXiv
+2207.05943).
 
-A first stage on untreated cells (`first_stage`) leaves e_it = y_it − ŷ_it(0) in treated cells; the effect of a cohort in a
-period is its (weighted) mean there. Linear in y: θ_k = Σ v_it y_it, with v = ω/Ω_k on its own cells and the projection of
-that on the first stage, negatively, on untreated cells. With s_i = Σ_t ω0_it z_it e_it and L_k = M_k/Ω_k a unit's
-influence is Σ_t ω_it (e_it − c_k)/Ω_k − s_i'A⁺L_k, where
-- imputation centres at c_k = Σ ω² e / Σ ω² of the cohort and period (their equation 8 with cohort × event-time averages,
-  the default of R didimputation): conservative; without weights c_k = θ_k;
-- two-stage centres at θ_k, which is the generalised method of moments variance; the sizes Ω_k are quantities too, so that
-  an aggregate carries the error of its weights, as the variance of R did2s does.
+A first stage on untreated cells (`first_stage`) leaves e_it = y_it − ŷ_it(0) in treated cells; the effect of a cohort
+in a period is its (weighted) mean there. Linear in y: θ_k = Σ v_it y_it, with v = ω/Ω_k on its own cells and the
+projection of that on the first stage, negatively, on untreated cells. With s_i = Σ_t ω0_it z_it e_it and L_k = M_k/Ω_k
+a unit's influence is Σ_t ω_it (e_it − c_k)/Ω_k − s_i'A⁺L_k, where
+- imputation centres at c_k = Σ ω² e / Σ ω² of the cohort and period (their equation 8 with cohort × event-time
+  averages, the default of R didimputation): conservative; without weights c_k = θ_k;
+- two-stage centres at θ_k, which is the generalised method of moments variance; the sizes Ω_k are quantities too, so
+  that an aggregate carries the error of its weights, as the variance of R did2s does.
 The jackknife leaves clusters out of both stages exactly where they are listed, and takes one step otherwise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,7 +57,9 @@ def _fit(method: str, panel: Panel, design: Design, sources: tuple[str, ...]) ->
     notes = ["path.note.all_untreated_compare"] if design.control == "never" else []
     laid = lay(panel, design, leads=False)
     terms: list[Term] = []
-    estimate, parts, refused = [], [], []
+    estimate: list[np.ndarray] = []
+    parts: list[InfluencePart | Regression] = []
+    refused: list[Refused] = []
     for outcome in outcomes_of(panel, design):
         stage = FirstStage(panel, design, laid, outcome)
         rows, lost = _rows(stage, laid, design, method)
@@ -134,7 +138,7 @@ def _averages(stage: FirstStage, rows: Rows) -> np.ndarray:
     """(k,) Σ ω² e / Σ ω² over the cells of each row."""
     top, bottom = np.zeros((2, len(stage.labels), stage.n_periods))
     for c in np.unique(rows.cohort):
-        for block in stage.blocks(int(c)):
+        for block in stage.read(int(c)):
             top[c] += (block.omega**2 * stage.residual(block)).sum(axis=0)
             bottom[c] += (block.omega**2).sum(axis=0)
     return np.asarray(top[rows.cohort, rows.time] / bottom[rows.cohort, rows.time])
@@ -169,7 +173,7 @@ def _part(stage: FirstStage, rows: Rows, method: str) -> InfluencePart:
         estimate=np.r_[rows.estimate, rows.size] if sizes else rows.estimate,
         treated=treated,
         control=control,
-        n_obs=int(round(float(stage.sums.n.sum()))) * stage.n_periods,
+        n_obs=round(float(stage.sums.n.sum())) * stage.n_periods,
         n_params=k + stage.width,
         **answers,
     )
@@ -180,90 +184,147 @@ def _loads(rows: Rows, stage: FirstStage) -> np.ndarray:
     return rows.slope @ stage.bread
 
 
-def _deviations(stage: FirstStage, rows: Rows, block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of the block's cohort, ω (e − c) of its units there (n, ·), and s_i (n, p)."""
-    own = np.flatnonzero(rows.cohort == block.cohort)
-    e = stage.residual(block)
-    dev = block.omega[:, rows.time[own]] * (e[:, rows.time[own]] - rows.centre[own])
-    pull = block.omega0 * e
-    return own, dev, pull if block.z is None else np.einsum("it,itp->ip", pull, block.z)
-
-
 def _influence(stage: FirstStage, rows: Rows, width: int) -> np.ndarray:
-    """(G, width) cluster sums of the influence."""
-    k, out = len(rows.cohort), np.zeros((stage.n_clusters, width))
-    load = _loads(rows, stage).T
-    for cohort in range(len(stage.labels)):
-        for block in stage.blocks(cohort):
-            own, dev, pull = _deviations(stage, rows, block)
-            starts, _ = stage.place(block)
-            at = block.cluster[starts]
-            out[at, :k] -= np.add.reduceat(pull, starts, axis=0) @ load
-            out[np.ix_(at, own)] += np.add.reduceat(dev, starts, axis=0) / rows.size[own]
-            if width > k:
-                held = np.add.reduceat(block.omega[:, rows.time[own]], starts, axis=0)
-                out[np.ix_(at, k + own)] += held
+    """(G, width) cluster sums of the influence: Σ ω(e − c) = Y − M'λ̂ − cΩ and Σ s = b − Aλ̂, cell by cell."""
+    k, sums = len(rows.cohort), stage.sums
+    cluster, cohort = stage.cells
+    pull = np.zeros((stage.n_clusters, stage.width))
+    np.add.at(pull, cluster, sums.moment - sums.gram @ stage.coefficient)
+    out = np.zeros((stage.n_clusters, width))
+    out[:, :k] = -pull @ _loads(rows, stage).T
+    dev = sums.total - sums.slope @ stage.coefficient
+    for c in np.unique(rows.cohort):
+        at, own = cohort == c, np.flatnonzero(rows.cohort == c)
+        held = sums.size[at][:, rows.time[own]]
+        out[np.ix_(cluster[at], own)] += (dev[at][:, rows.time[own]] - rows.centre[own] * held) / rows.size[own]
+        if width > k:
+            out[np.ix_(cluster[at], k + own)] += held
     return out
 
 
 def _without(stage: FirstStage, rows: Rows, width: int) -> np.ndarray:
-    """(G, width) estimates without each cluster, both stages; NaN where there is none."""
+    """(G, width) estimates without each cluster, both stages; NaN where there is none.
+
+    Clusters of a plain panel that are alike in their numbers of units by cohort share the inverse of the first stage.
+    """
     k, sums = len(rows.cohort), stage.sums
-    cluster, cohort = stage.cells
-    gram, moment = sums.gram.sum(axis=0), sums.moment.sum(axis=0)
-    size, total, slope = (stage.by_cohort(name) for name in ("size", "total", "slope"))
-    base = np.r_[rows.estimate, rows.size] if width > k else rows.estimate
-    out = np.tile(base, (stage.n_clusters, 1))
-    for g in np.unique(cluster):
-        at = cluster == g
-        rest = gram - sums.gram[at].sum(axis=0)
+    out = np.full((stage.n_clusters, width), np.nan)
+    whole = [getattr(sums, name).sum(axis=0) for name in ("gram", "moment")]
+    size, total, slope = (stage.by_cohort(name)[rows.cohort, rows.time] for name in ("size", "total", "slope"))
+    for clusters, cells in _alike(stage):
+        gram, moment = (_summed(getattr(sums, name), cells) for name in ("gram", "moment"))
+        shared = len(gram) if stage.plain else 0
+        rest = whole[0] - (gram[:1] if shared else gram)
         inverse = scaled_inverse(rest)
-        coefficient = inverse @ (moment - sums.moment[at].sum(axis=0))
-        left, y, mean = size.copy(), total.copy(), slope.copy()
-        left[cohort[at]] -= sums.size[at]
-        y[cohort[at]] -= sums.total[at]
-        mean[cohort[at]] -= sums.slope[at]
-        omega = left[rows.cohort, rows.time]
-        there = omega > TOLERANCE * rows.size
+        coefficient = np.einsum(
+            "gpq,gq->gp", np.broadcast_to(inverse, (len(clusters), *rest.shape[1:])), whole[1] - moment
+        )
+        omega = size - _of_rows(sums.size, cells, stage, rows)
+        there = omega > TOLERANCE * size
         safe = np.where(there, omega, 1.0)
-        own = mean[rows.cohort, rows.time] / safe[:, None]
-        missed = np.abs(own - own @ inverse @ rest).max(axis=1) > 1e-7 * np.maximum(np.abs(own).max(axis=1), 1e-300)
-        estimate = y[rows.cohort, rows.time] / safe - own @ coefficient
-        out[g, :k] = np.where(there & ~missed, estimate, np.nan)
+        at = slice(0, 1) if shared else slice(None)
+        own = (slope - _of_rows(sums.slope, cells[at], stage, rows)) / safe[at, :, None]
+        missed = np.abs(own - own @ (inverse @ rest)).max(axis=2) > 1e-7 * np.maximum(np.abs(own).max(axis=2), 1e-300)
+        y = total - _of_rows(sums.total, cells, stage, rows)
+        if shared:
+            estimate = y / safe - coefficient @ own[0].T
+        else:
+            estimate = y / safe - np.einsum("gkp,gp->gk", own, coefficient)
+        out[clusters, :k] = np.where(there & ~missed, estimate, np.nan)
         if width > k:
-            out[g, k:] = np.where(there, omega, 0.0)
+            out[clusters, k:] = np.where(there, omega, 0.0)
+    return out
+
+
+def _alike(stage: FirstStage) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Groups of clusters (m,) and their cells (m, C), −1 where a cluster has none of the cohort."""
+    cluster, cohort = stage.cells
+    codes, place = np.unique(cluster, return_inverse=True)
+    cells = np.full((len(codes), len(stage.labels)), -1)
+    cells[place, cohort] = np.arange(len(cluster))
+    if stage.plain:
+        profile = np.where(cells >= 0, stage.sums.n[cells], 0.0)
+        _, kind = np.unique(profile, axis=0, return_inverse=True)
+        groups = [np.flatnonzero(kind.reshape(-1) == u) for u in range(int(kind.max()) + 1)]
+    else:
+        groups = [np.arange(s, min(s + 128, len(codes))) for s in range(0, len(codes), 128)]
+    return ((codes[g], cells[g]) for g in groups)
+
+
+def _summed(values: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """(m, ...) sums over the cells of each cluster."""
+    out = np.zeros((len(cells), *values.shape[1:]))
+    for c in range(cells.shape[1]):
+        on = cells[:, c] >= 0
+        out[on] += values[cells[on, c]]
+    return out
+
+
+def _of_rows(values: np.ndarray, cells: np.ndarray, stage: FirstStage, rows: Rows) -> np.ndarray:
+    """(m, k, ...) what each cluster adds to the rows of its cohorts."""
+    out = np.zeros((len(cells), len(rows.cohort), *values.shape[2:]))
+    for c in np.unique(rows.cohort):
+        on, own = cells[:, c] >= 0, np.flatnonzero(rows.cohort == c)
+        out[np.ix_(on, own)] = values[cells[on, c]][:, rows.time[own]]
     return out
 
 
 def _covariances(stage: FirstStage, rows: Rows, width: int) -> dict[str, np.ndarray]:
     """Units as clusters, too many to list: cross products of their influence, plain and with leverage taken out.
 
-    Own deviations are divided by 1 − ω/Ω and s_i by its leverage in the first stage, to second order; halfway between
-    for cr2.
+    Own deviations are divided by 1 − ω/Ω and s_i by its leverage in the first stage, to second order; a unit's part in
+    the slopes L of an unbalanced panel stays (its share of the cohort); halfway between for cr2.
     """
     k, load = len(rows.cohort), _loads(rows, stage).T
     found = {rule: np.zeros((width, width)) for rule in ("cr0", "cr3")}
     for cohort in range(len(stage.labels)):
         own = np.flatnonzero(rows.cohort == cohort)
-        t, p = len(own), stage.width
-        cross = {rule: np.zeros((2 * t + p, 2 * t + p)) for rule in found}
-        for block in stage.blocks(cohort):
-            _, dev, pull = _deviations(stage, rows, block)
-            held = block.omega[:, rows.time[own]]
-            plain = np.concatenate([dev, held, pull], axis=1)
-            cross["cr0"] += plain.T @ plain
-            plain[:, :t] /= np.maximum(1 - held / rows.size[own], 0.5)
-            plain[:, 2 * t :] += _leverage(stage, block, pull)
-            cross["cr3"] += plain.T @ plain
-        reading = np.zeros((2 * t + p, width))
+        t = len(own)
+        reading = np.zeros((2 * t + stage.width, width))
         reading[np.arange(t), own] = 1 / rows.size[own]
         if width > k:
             reading[t + np.arange(t), k + own] = 1.0
         reading[2 * t :, :k] = -load
-        for rule in found:
-            found[rule] += reading.T @ cross[rule] @ reading
-    half = (found["cr0"] + found["cr3"]) / 2
-    return {**found, "cr2": half}
+        for rule, cross in (_plain_crosses if stage.plain else _crosses)(stage, rows, cohort, own).items():
+            found[rule] += reading.T @ cross @ reading
+    return {**found, "cr2": (found["cr0"] + found["cr3"]) / 2}
+
+
+def _crosses(stage: FirstStage, rows: Rows, cohort: int, own: np.ndarray) -> dict[str, np.ndarray]:
+    """Cross products of (own deviations, sizes, s_i) over the units of a cohort, in a second pass."""
+    t, times = len(own), rows.time[own]
+    out = {rule: np.zeros((2 * t + stage.width,) * 2) for rule in ("cr0", "cr3")}
+    for block in stage.read(cohort):
+        e, held = stage.residual(block), block.omega[:, times]
+        pull = block.omega0 * e
+        pull = pull if block.z is None else np.einsum("it,itp->ip", pull, block.z)
+        all_of = np.concatenate([held * (e[:, times] - rows.centre[own]), held, pull], axis=1)
+        out["cr0"] += all_of.T @ all_of
+        all_of[:, :t] /= np.maximum(1 - held / rows.size[own], 0.5)
+        all_of[:, 2 * t :] += _leverage(stage, block, pull)
+        out["cr3"] += all_of.T @ all_of
+    return out
+
+
+def _plain_crosses(stage: FirstStage, rows: Rows, cohort: int, own: np.ndarray) -> dict[str, np.ndarray]:
+    """The same of a balanced panel without weights and covariates, from the cohort's cross product."""
+    m, t, p = stage.moments, len(own), stage.n_periods
+    untreated = stage.untreated[cohort]
+    centre = np.eye(p) - np.outer(np.ones(p), untreated / untreated.sum())
+    n, mean = float(m.n[cohort]), centre @ (m.mean[cohort] - stage.coefficient)
+    square = centre @ m.cross[cohort] @ centre.T + n * np.outer(mean, mean)
+    pick = np.zeros((2 * t + p, p))
+    pick[np.arange(t), rows.time[own]] = 1.0
+    pick[2 * t + np.flatnonzero(untreated), np.flatnonzero(untreated)] = 1.0
+    shift = np.zeros(2 * t + p)
+    shift[:t], shift[t : 2 * t] = -rows.centre[own], 1.0
+    sums = pick @ mean * n
+    plain = pick @ square @ pick.T + np.outer(sums, shift) + np.outer(shift, sums) + n * np.outer(shift, shift)
+    lever = np.diag(untreated.astype(float)) @ centre @ stage.bread
+    stretch = np.eye(2 * t + p)
+    stretch[np.arange(t), np.arange(t)] = 1 / max(1 - 1 / n, 0.5)
+    stretch[2 * t :, 2 * t :] += lever + lever @ lever
+    return {"cr0": plain, "cr3": stretch @ plain @ stretch.T}
 
 
 def _leverage(stage: FirstStage, block: Block, pull: np.ndarray) -> np.ndarray:
@@ -307,7 +368,7 @@ def _terms(panel: Panel, stage: FirstStage, rows: Rows, outcome: str) -> list[Te
     cluster, cohort = stage.cells
     out = []
     listed = stage.listed
-    n_units = int(round(float(stage.sums.n.sum())))
+    n_units = round(float(stage.sums.n.sum()))
     clusters = len(np.unique(cluster)) if listed else n_units
     seen = stage.by_cohort("seen")
     for c, s, size in zip(rows.cohort, rows.time, rows.size):
@@ -351,12 +412,15 @@ def _transform(widths: list[int], parts: list[InfluencePart | Regression]) -> np
     return out
 
 
-def _shares(estimate: list[np.ndarray], parts: list[InfluencePart]) -> Shares:
-    columns, start = [], 0
+def _shares(estimate: list[np.ndarray], parts: list[InfluencePart | Regression]) -> Shares:
+    columns: list[int] = []
+    values, start = [], 0
     for e, part in zip(estimate, parts):
+        assert isinstance(part, InfluencePart)
+        values.append(part.estimate[len(e) :])
         columns += list(range(start + len(e), start + part.width))
         start += part.width
-    values = np.concatenate([part.estimate[len(e) :] for e, part in zip(estimate, parts)])
+    sizes = np.concatenate(values)
     return Shares(
-        values=frozen_array(values), columns=frozen_array(columns, np.int64), loading=frozen_array(np.eye(len(values)))
+        values=frozen_array(sizes), columns=frozen_array(columns, np.int64), loading=frozen_array(np.eye(len(sizes)))
     )

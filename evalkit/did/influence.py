@@ -9,7 +9,8 @@ import pandas as pd
 
 from ..core import Design, Panel, Term, UserError
 from .fit import Fit
-from .linalg import cluster_system, effective_pair, estimable_without, leave_out
+from .linalg import cluster_system, estimable_without, leave_out
+from .parts import part_of
 from .registry import fit_of
 
 
@@ -102,6 +103,7 @@ def effective_clusters(panel: Panel, design: Design | None = None, estimator: st
     simultaneous band is shown only where both are at least 8. Raises UserError("did_unknown_method"), and
     whatever the estimator raises. Source: Carter, Schnepel and Steigerwald (2017).
     """
-    r = fit_of(estimator, panel, design or Design()).regressions[0]
-    system = cluster_system(r)
-    return effective_pair(system, r.contrast[0], r.treated[0], r.control[0])
+    part = part_of(fit_of(estimator, panel, design or Design()).sources[0])
+    rows = np.eye(part.width)
+    treated, control = part.effective(rows[part.live(rows)][:1])[0]
+    return float(treated), float(control)

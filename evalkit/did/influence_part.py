@@ -170,7 +170,7 @@ class InfluencePart:
     one_step    (G, width) jackknife scores in one step, without √((G−1)/G), where `without` is None
     covariances "cr0", "cr2" and "cr3" → (width, width) where influence is None; cr3 without √((G−1)/G)
     carriers    who carries the quantities;  treated, control (width, S) sides treated and compared with
-    n_obs, n_params   N and K of the cr1 factor
+    n_obs, n_params   N and K of the cr1 factor;  published: what "analytic" stands for, "cr0" or "cr1"
     """
 
     estimate: np.ndarray
@@ -182,6 +182,7 @@ class InfluencePart:
     influence: np.ndarray | None = None
     without: np.ndarray | None = None
     one_step: np.ndarray | None = None
+    published: str = "cr0"
     covariances: Mapping[str, np.ndarray] | None = None
 
     @property
@@ -198,7 +199,8 @@ class InfluencePart:
     def scores(self, rule: str, rows: np.ndarray) -> np.ndarray | None:
         if self.influence is None:
             return None
-        if rule in ("analytic", "cr0", "cr1"):
+        rule = self.published if rule == "analytic" else rule
+        if rule in ("cr0", "cr1"):
             return self.influence @ rows.T * self._scale(rule)
         jackknife = self._jackknife
         return (jackknife if rule == "cr3" else (jackknife + self.influence) / 2) @ rows.T * self._scale(rule)
@@ -208,6 +210,7 @@ class InfluencePart:
         if scores is not None:
             return scores.T @ scores
         assert self.covariances is not None
+        rule = self.published if rule == "analytic" else rule
         name = rule if rule in ("cr2", "cr3") else "cr0"
         return np.asarray(rows @ self.covariances[name] @ rows.T) * self._scale(rule) ** 2
 

@@ -4,7 +4,8 @@ Wald statistic with the CR2 covariance, compared with Hotelling's T² whose degr
 of that covariance under the working model (identity on the response): with the covariance of the cluster scores Γ^st of
 contrasts standardised to unit expected covariance,
 
-    Var(v_st) = Σ_gh (Γ^ss_gh Γ^tt_gh + Γ^st_gh Γ^ts_gh),  η = q(q+1) / Σ_st Var(v_st),  F = (η−q+1)/(ηq) β'V⁺β ~ F(q, η−q+1)
+    Var(v_st) = Σ_gh (Γ^ss_gh Γ^tt_gh + Γ^st_gh Γ^ts_gh),    η = q(q+1) / Σ_st Var(v_st),
+    F = (η−q+1)/(ηq) β'V⁺β ~ F(q, η−q+1)
 
 Pustejovsky & Tipton 2018 (JBES 36:672), their "HTZ".
 """

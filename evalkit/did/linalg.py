@@ -25,6 +25,8 @@ import numpy as np
 
 from ..core import UserError
 
+EXPLICIT = 1_000
+"""Up to this many clusters the matrix behind degrees of freedom is written out."""
 TOLERANCE = 1e-9
 """Relative size below which an eigenvalue counts as zero (columns have unit norm)."""
 
@@ -214,11 +216,17 @@ def satterthwaite(
     """
     weights = cr2_weights(system) if weights is None else weights
     out = np.full(len(contrast), np.nan)
+    b = system.gram_weighted if working is None else working
+    total = b.sum(axis=0)
     for row, c in enumerate(contrast / system.scale):
-        gamma = score_covariance(system, c, c, weights, working)
-        square = (gamma**2).sum()
+        r = weights @ c
+        q = np.einsum("gij,gj->gi", system.gram, r) @ system.bread
+        u = np.einsum("gij,gj->gi", b, r)
+        x, y = np.concatenate([u, q, q], axis=1), np.concatenate([q, u, -(q @ total)], axis=1)
+        own, shared = np.einsum("gi,gi->g", u, r), np.einsum("gi,gi->g", x, y)
+        square = (own**2 - 2 * own * shared).sum() + squares(x, y)
         if square > 0:
-            out[row] = np.trace(gamma) ** 2 / square
+            out[row] = (own - shared).sum() ** 2 / square
     return out
 
 
@@ -238,6 +246,14 @@ def score_covariance(
     q, p = (np.einsum("gij,gj->gi", system.gram, a) @ system.bread for a in (r, s))
     u, v = (np.einsum("gij,gj->gi", b, a) for a in (r, s))
     return np.asarray(np.diag(np.einsum("gi,gi->g", u, s)) - u @ p.T - q @ v.T + q @ b.sum(axis=0) @ p.T)
+
+
+def squares(x: np.ndarray, y: np.ndarray, many: np.ndarray | None = None) -> float:
+    """Σ_gh m_g m_h (x_g'y_h)² with x, y (G, q), m = 1 unless told; never larger than G × q or `EXPLICIT`²."""
+    m = np.ones(len(x)) if many is None else many
+    if len(x) <= EXPLICIT:
+        return float(m @ (x @ y.T) ** 2 @ m)
+    return float((((x * m[:, None]).T @ x) * ((y * m[:, None]).T @ y)).sum())
 
 
 def shared_gram(regression: Regression, system: System) -> np.ndarray:

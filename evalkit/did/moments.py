@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import Moments, frozen_array
+from ..core import Moments, Panel, frozen_array
 
 BLOCK = 16_384
 """Rows read at a time: a block of 20 periods stays in cache."""
@@ -21,7 +21,7 @@ def cohort_moments(y: np.ndarray, cohort: np.ndarray, cluster: np.ndarray, n_clu
 
     Cells by cluster × cohort are listed where clusters hold several units, and for up to `LISTED` units.
     """
-    labels, member = _codes(cohort)
+    labels, member = cohort_codes(cohort)
     n = np.bincount(member, minlength=len(labels))
     first = np.array([np.argmax(member == c) for c in range(len(labels))])
     pivot = np.asarray(y[first], dtype=float)
@@ -49,12 +49,47 @@ def cohort_moments(y: np.ndarray, cohort: np.ndarray, cluster: np.ndarray, n_clu
     )
 
 
-def _codes(cohort: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def cluster_codes(panel: Panel) -> tuple[np.ndarray, int]:
+    """(N,) positions of clusters among those of the panel, and their number."""
+    present = np.bincount(panel.cluster) > 0
+    if present.all():
+        return panel.cluster, len(present)
+    return (np.cumsum(present) - 1)[panel.cluster], int(present.sum())
+
+
+def cluster_types(m: Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(U, C) distinct numbers of units by cohort in a cluster, how many clusters have them, (G,) which has which.
+
+    Where clusters are not listed every unit is its own, a type is a cohort, and the last is empty.
+    """
+    if m.cell_n is None or m.cell_cluster is None or m.cell_cohort is None:
+        return np.eye(len(m.n)), m.n.astype(np.int64), np.zeros(0, dtype=int)
+    profile = np.zeros((m.n_clusters, len(m.n)))
+    profile[m.cell_cluster, m.cell_cohort] = m.cell_n
+    return _kinds(profile)
+
+
+def types_of_units(
+    member: np.ndarray, cluster: np.ndarray, n_clusters: int, n: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same from every unit's cohort and cluster codes (N,); n (C,) units by cohort."""
+    if int(np.bincount(cluster).max()) == 1:
+        return np.eye(len(n)), n, np.zeros(0, dtype=int)
+    count = np.bincount(cluster * len(n) + member, minlength=n_clusters * len(n))
+    return _kinds(count.reshape(n_clusters, len(n)).astype(float))
+
+
+def _kinds(profile: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    kinds, which, many = np.unique(profile, axis=0, return_inverse=True, return_counts=True)
+    return kinds, np.where(kinds.any(axis=1), many, 0), which.reshape(-1)
+
+
+def cohort_codes(cohort: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Distinct cohorts, ascending, and the position of each unit's; without sorting the units."""
     low, high = int(cohort.min()), int(cohort.max())
     if high - low > 4 * len(cohort) + 1000:  # NEVER among small numbers
         small = np.where(cohort == high, cohort[cohort < high].max(initial=low) + 1, cohort)
-        labels, member = _codes(small)
+        labels, member = cohort_codes(small)
         return np.r_[labels[:-1], high], member
     present = np.bincount(cohort - low, minlength=high - low + 1) > 0
     return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[cohort - low]

@@ -19,19 +19,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from ..core import Design, Dropped, Panel, UserError
+from . import wide_fit
 from .cells import effect_terms, memberships
-from .cohort_time import cohort_layout
+from .cohort_time import cohort_layout, lay
 from .count_model import CountModel, Solved, countable, effects_of, exposure_of, solve, working_regression
 from .etwfe import with_refusals
 from .fit import Fit, Piece, assemble, event_layout, outcomes_of, static_layout
+from .group_time import label_of
 from .linalg import Regression
 
 SOURCES = ("santos_silva_tenreyro_2006", "correia_guimaraes_zylkin_2020", "wooldridge_2023")
-
-DIVERGED = 15.0
-"""A log rate ratio beyond this is a separated fit on its way to infinity, not an estimate."""
 
 STATIC = CountModel(method="ppml", layout=static_layout)
 EVENTS = CountModel(method="ppml_event_study", layout=event_layout)
@@ -41,17 +41,18 @@ DUMMIES = CountModel(method="etwfe_poisson_cohort", layout=cohort_layout, satura
 
 def ppml_fit(panel: Panel, design: Design) -> Fit:
     """Static Poisson effect of each outcome; term "att", measure "log_rate_ratio"."""
-    return _count_fit(STATIC, panel, design)
+    return _count_fit(STATIC, panel, design, wide_fit.sketch_pooled(panel, design, events=False))
 
 
 def ppml_event_study_fit(panel: Panel, design: Design) -> Fit:
     """Poisson event study of each outcome; terms "event_time=k"."""
-    return _count_fit(EVENTS, panel, design)
+    return _count_fit(EVENTS, panel, design, wide_fit.sketch_pooled(panel, design, events=True))
 
 
 def etwfe_poisson_fit(panel: Panel, design: Design) -> Fit:
     """Poisson effects by cohort and period with unit effects; terms "cohort=g,time=t"."""
-    return with_refusals(_count_fit(COHORTS, panel, design), panel, design, None)
+    sketch = wide_fit.sketch_saturated(panel, lay(panel, design))
+    return with_refusals(_count_fit(COHORTS, panel, design, sketch), panel, design, None)
 
 
 def etwfe_poisson_cohort_fit(panel: Panel, design: Design) -> Fit:
@@ -88,9 +89,41 @@ def separated(panel: Panel, design: Design | None = None, outcome: str | None = 
     return tuple(Dropped(unit=panel.units[i], reason="separation", detail=outcome) for i in silent)
 
 
-def _count_fit(model: CountModel, panel: Panel, design: Design) -> Fit:
+def informative(panel: Panel, design: Design | None = None, outcome: str | None = None) -> pd.DataFrame:
+    """Who carries a ratio: by cohort (last row never treated), units, those with a case, and exposure of both kinds.
+
+    outcome   the design's first without it
+    Columns cohort (label, None = never), units, informative (with a case), cases, exposure (times completeness),
+    exposure_silent (that of units without a case: they say nothing about a ratio and stay in every rate).
+    Raises as `did.ppml`.
+    """
+    design = design or Design()
+    outcome = outcome or outcomes_of(panel, design)[0]
+    usable = countable(panel, outcome, design)
+    y, exposure = np.where(usable, panel.matrix(outcome), 0.0), np.where(usable, exposure_of(panel), 0.0)
+    cohort = np.minimum(panel.cohort, panel.n_periods)
+    some, rows = y.any(axis=1), []
+    for g in np.unique(cohort):
+        own = (cohort == g) & usable.any(axis=1)
+        rows.append(
+            {
+                "cohort": None if g == panel.n_periods else label_of(panel, int(g)),
+                "units": int(own.sum()),
+                "informative": int((own & some).sum()),
+                "cases": float(y[own].sum()),
+                "exposure": float(exposure[own].sum()),
+                "exposure_silent": float(exposure[own & ~some].sum()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _count_fit(model: CountModel, panel: Panel, design: Design, sketch: wide_fit.Sketch | None = None) -> Fit:
     if panel.weight is not None:
         raise UserError("weights_on_counts")
+    large = None if sketch is None else wide_fit.counts(model.method, panel, design, sketch, SOURCES)
+    if large is not None:
+        return large
     pieces = [_piece(panel, design, outcome, model) for outcome in outcomes_of(panel, design)]
     return assemble(model.method, panel, design, pieces, SOURCES)
 
@@ -101,7 +134,7 @@ def _piece(panel: Panel, design: Design, outcome: str, model: CountModel) -> Pie
         return _silent_piece(panel, design, outcome, model)
     rows = [row for r, row in enumerate(solved.rows) if r not in solved.split.lost]
     estimate, observed, mu0, exposure = effects_of(solved, rows)
-    estimate = np.where(np.isfinite(estimate) & (np.abs(estimate) > DIVERGED), np.nan, estimate)
+    estimate = np.where(np.isfinite(estimate) & (np.abs(estimate) > wide_fit.DIVERGED), np.nan, estimate)
     regression = working_regression(solved, rows, panel, design)
     return Piece(
         terms=effect_terms(panel, solved.cells, rows, outcome, "log_rate_ratio"),

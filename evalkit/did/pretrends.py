@@ -1,6 +1,7 @@
 """Pre-trends beside imputation: a regression of its own on untreated cells, never the residuals of the imputation.
 
-    y_it = α_i + λ_t + Σ_{l=1..L} β_l 1{t − cohort_i = −l} + x_it'γ   on untreated cells (Borusyak, Jaravel & Spiess 2024)
+    y_it = α_i + λ_t + Σ_{l=1..L} β_l 1{t − cohort_i = −l} + x_it'γ   on untreated cells (Borusyak, Jaravel & Spiess
+    2024)
 
 L is the first event time of `Design.window`; earlier periods and the never treated are the reference.
 """
@@ -10,12 +11,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import Design, Panel
-from .att_gt import cluster_codes
 from .cells import UNTREATED, Cells, Row, effect_terms, within
 from .cohort_time import lay
 from .etwfe import interacted_columns, rank_of, within_columns
 from .fit import Piece, build_regression, observed_cells, shown
 from .linalg import least_squares
+from .moments import cluster_codes
 from .twfe import measure_of
 
 

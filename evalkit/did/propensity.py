@@ -8,17 +8,20 @@ and controls do not overlap), columns that are collinear.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 16_384
+BLOCK = 8_192
 OVERLAP = 0.999
 """A fitted score above it: some treated unit has no comparable control (the rule of R did)."""
 TRIM = 0.995
 """Controls with a score from here on get no weight (the rule of R DRDID)."""
 CAP = 1 - 1e-6
-Derivatives = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray]]
+Derivatives = Callable[[np.ndarray, bool, np.ndarray, bool], tuple[float, np.ndarray, np.ndarray]]
+TRUSTED = 1e-2
+"""A Newton step whose decrement per unit is below it is taken without looking at the loss."""
 
 
 class NotEstimable(ValueError):
@@ -45,51 +48,84 @@ def inverse(matrix: np.ndarray) -> np.ndarray:
     return (vectors / values) @ vectors.T / np.outer(scale, scale)
 
 
-def logit(x: np.ndarray, treated: np.ndarray, weight: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
-    """(p,) coefficients of a weighted logit of treated (n,) bool on x (n, p). Raises NotEstimable."""
-    if start is None and len(x) > 4 * BLOCK:
-        some = slice(None, None, len(x) // BLOCK)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Covered:
+    """Units of one group with covariates x (n, p), the first column ones, and weights (n,)."""
+
+    treated: bool
+    x: np.ndarray
+    weight: np.ndarray
+
+
+def pieces_of(x: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> list[Covered]:
+    """The treated and the others of arrays over all units."""
+    return [Covered(treated=group, x=x[treated == group], weight=weight[treated == group]) for group in (True, False)]
+
+
+def scores_of(x: np.ndarray, gamma: np.ndarray) -> np.ndarray:
+    """(n,) propensity scores, at most `CAP`."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.minimum(1 / (1 + np.exp(-(x @ gamma))), CAP))
+
+
+def logit(pieces: Sequence[Covered], start: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(p,) coefficients of a weighted logit of being treated, and (p, p) their inverse information.
+
+    Of many units some are fitted first, for a start. Raises NotEstimable, also where the highest score is above
+    `OVERLAP`.
+    """
+    n = sum(len(piece.x) for piece in pieces)
+    if start is None and n > 8 * BLOCK:
+        step = n // BLOCK
+        some = [Covered(treated=q.treated, x=q.x[::step], weight=q.weight[::step]) for q in pieces]
         try:
-            start = _newton(_logit_step, x[some], treated[some], weight[some], None)
+            start = _newton(_logit_step, some, None)[0]
         except NotEstimable:
             start = None
-    return _newton(_logit_step, x, treated, weight, start)
+    gamma, hessian, highest = _newton(_logit_step, pieces, start)
+    if highest > np.log(OVERLAP / (1 - OVERLAP)):
+        raise NotEstimable("overlap")
+    return gamma, inverse(hessian)
 
 
-def tilting(x: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(p,) coefficients whose odds balance the columns of x (n, p) exactly. Raises NotEstimable."""
-    return _newton(_tilting_step, x, treated, weight, logit(x, treated, weight))
+def tilting(pieces: Sequence[Covered]) -> np.ndarray:
+    """(p,) coefficients whose odds balance the columns of x exactly. Raises NotEstimable."""
+    return _newton(_tilting_step, pieces, _newton(_logit_step, pieces, None)[0])[0]
 
 
 def _newton(
-    derivatives: Derivatives, x: np.ndarray, treated: np.ndarray, weight: np.ndarray, start: np.ndarray | None
-) -> np.ndarray:
-    """Newton on a convex loss with step halving, columns centred on their mean and scaled."""
-    gamma = np.zeros(x.shape[1]) if start is None else start.copy()
+    derivatives: Derivatives, pieces: Sequence[Covered], start: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Newton on a convex loss with step halving: coefficients, Hessian at them, highest score.
+
+    Stops after a step whose decrement was so small that the next, quadratically smaller one is lost in rounding.
+    """
+    plain = sum((q.x[at] * q.weight[at, None]).T @ q.x[at] for q in pieces for at in blocks(len(q.x)))
+    inverse(plain)
+    mass = float(plain[0, 0])
+    gamma = np.zeros(len(plain)) if start is None else start.copy()
     if start is None:
-        share = float(weight[treated].sum() / weight.sum())
-        constant = np.flatnonzero((x == x[0]).all(axis=0) & (x[0] != 0))
-        if len(constant):
-            gamma[constant[0]] = np.log(share / (1 - share)) / x[0, constant[0]]
-    loss, gradient, hessian = _total(derivatives, x, treated, weight, gamma)
-    inverse(sum((x[at] * weight[at, None]).T @ x[at] for at in blocks(len(x))))
+        share = sum(float(q.weight.sum()) for q in pieces if q.treated) / mass
+        gamma[0] = np.log(share / (1 - share))
+    loss, gradient, hessian, highest = _total(derivatives, pieces, gamma)
     for _ in range(60):
         step = _bread(hessian) @ gradient
         decrement, size = float(gradient @ step), 1.0
-        if decrement < 1e-24 * max(weight.sum(), 1.0):
-            return gamma
         while True:
             trial = gamma - size * step
-            new = _total(derivatives, x, treated, weight, trial)
-            if np.isfinite(new[0]) and new[0] <= loss + 1e-12 * abs(loss):
+            trusted = decrement < TRUSTED * mass
+            new = _total(derivatives, pieces, trial, told=not trusted)
+            if decrement < 1e-11 * mass:
+                return trial, new[2], new[3]
+            if trusted or (np.isfinite(new[0]) and new[0] <= loss + 1e-12 * abs(loss)):
                 break
             size /= 2
             if size < 1e-6:
-                return gamma if decrement < 1e-12 * abs(loss) else _no_overlap()
-        gamma, (loss, gradient, hessian) = trial, new
-        if np.abs(gamma * np.sqrt(np.diag(hessian) / weight.sum())).max() > 1e3:
+                _no_overlap()
+        gamma, (loss, gradient, hessian, highest) = trial, new
+        if highest > 40:
             _no_overlap()
-    return _no_overlap()
+    raise NotEstimable("overlap")
 
 
 def _bread(hessian: np.ndarray) -> np.ndarray:
@@ -97,36 +133,46 @@ def _bread(hessian: np.ndarray) -> np.ndarray:
     try:
         return inverse(hessian)
     except NotEstimable:
-        return _no_overlap()
+        raise NotEstimable("overlap") from None
 
 
-def _no_overlap() -> np.ndarray:
+def _no_overlap() -> None:
     raise NotEstimable("overlap")
 
 
 def _total(
-    derivatives: Derivatives, x: np.ndarray, treated: np.ndarray, weight: np.ndarray, gamma: np.ndarray
+    derivatives: Derivatives, pieces: Sequence[Covered], gamma: np.ndarray, told: bool = True
+) -> tuple[float, np.ndarray, np.ndarray, float]:
+    p = len(gamma)
+    loss, gradient, hessian, highest = 0.0, np.zeros(p), np.zeros((p, p)), -np.inf
+    for q in pieces:
+        for at in blocks(len(q.x)):
+            x = q.x[at]
+            score = x @ gamma
+            value, first, second = derivatives(score, q.treated, q.weight[at], told)
+            loss += value
+            gradient += first @ x
+            hessian += (x * second[:, None]).T @ x
+            highest = max(highest, float(score.max()))
+    return loss, gradient, hessian, highest
+
+
+def _logit_step(
+    score: np.ndarray, treated: bool, weight: np.ndarray, told: bool
 ) -> tuple[float, np.ndarray, np.ndarray]:
-    p = x.shape[1]
-    loss, gradient, hessian = 0.0, np.zeros(p), np.zeros((p, p))
-    for at in blocks(len(x)):
-        score = x[at] @ gamma
-        value, first, second = derivatives(score, treated[at], weight[at])
-        loss += value
-        gradient += first @ x[at]
-        hessian += (x[at] * second[:, None]).T @ x[at]
-    return loss, gradient, hessian
-
-
-def _logit_step(score: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    small = np.exp(-np.abs(score))
-    p = np.where(score >= 0, 1.0, small) / (1 + small)
-    value = float(weight @ (np.maximum(score, 0) + np.log1p(small) - score * treated))
-    return value, weight * (p - treated), weight * p * (1 - p)
-
-
-def _tilting_step(score: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Loss −log(probability of the group), its first and second derivative in the score, weighted."""
     with np.errstate(over="ignore"):
-        odds = np.where(treated, 0.0, np.exp(np.minimum(score, 700)))
-    value = float(weight @ (odds - score * treated))
-    return value, weight * (odds - treated), weight * odds
+        other = 1 / (1 + np.exp(score if treated else -score))  # the probability of the other group
+    value = -float(weight @ np.log(np.maximum(1 - other, 1e-300))) if told else 0.0
+    first = weight * other
+    return value, -first if treated else first, first * (1 - other)
+
+
+def _tilting_step(
+    score: np.ndarray, treated: bool, weight: np.ndarray, told: bool
+) -> tuple[float, np.ndarray, np.ndarray]:
+    if treated:
+        return -float(weight @ score), -weight, np.zeros(len(score))
+    with np.errstate(over="ignore"):
+        odds = weight * np.exp(np.minimum(score, 700))
+    return float(odds.sum()), odds, odds

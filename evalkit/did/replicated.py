@@ -78,9 +78,7 @@ def _covariance(shares: tuple[Share, ...], rule: str) -> tuple[np.ndarray | None
 def _row(context: Context, i: int, method: str, rule: str | None) -> Inference:
     facts = context.facts
     if facts.reference[i]:
-        return Inference(
-            rule="reference", reason="inference.reason.reference", level=context.path.design.level
-        )
+        return Inference(rule="reference", reason="inference.reason.reference", level=context.path.design.level)
     if method == "permutation":
         return requested.permuted(context, i)
     if method not in ("auto", *RULES):
@@ -91,7 +89,9 @@ def _row(context: Context, i: int, method: str, rule: str | None) -> Inference:
     if rule is None:
         key = _undefined(context.shares, "placebo" if method == "auto" else method)
         assert key is not None
-        return requested.refusal(context, i, key.rpartition(".")[2], "no_replication" if method == "auto" else "requested")
+        return requested.refusal(
+            context, i, key.rpartition(".")[2], "no_replication" if method == "auto" else "requested"
+        )
     return _replicated(context, i, method, rule)
 
 

@@ -14,7 +14,7 @@ from . import cluster_draws, permutation, wild
 from .context import Context, refused, t_interval
 from .facts import usual_df, usual_vcov
 from .few_treated import conley_taber, ferman_pinto
-from .parts import RegressionPart
+from .parts import ClusterAlgebra
 from .sides import response_of, sides_of
 from .wild import WildResult
 
@@ -54,7 +54,7 @@ def _usual_df(context: Context, i: int) -> float:
 def wild_bootstrap(context: Context, i: int) -> Inference:
     """Wild cluster bootstrap of one regression; cluster draws of the scores for anything else."""
     live, path = context.live(i), context.path
-    if len(live) == 1 and isinstance(live[0].part, RegressionPart):
+    if len(live) == 1 and isinstance(live[0].part, ClusterAlgebra):
         part = live[0].part
         contrast = part.contrast(live[0].rows[i : i + 1])[0]
         result = wild.bootstrap(part.system, contrast, level=path.design.level, seed=path.design.seed)

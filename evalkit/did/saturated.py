@@ -27,11 +27,10 @@ from functools import cached_property
 import numpy as np
 
 from ..core import Moments
-from .linalg import TOLERANCE, inverse_herfindahl
+from .linalg import TOLERANCE, inverse_herfindahl, squares
+from .moments import cluster_types
 
 POWER = {"cr0": 0.0, "cr1": 0.0, "cr2": 0.5, "cr3": 1.0}
-EXPLICIT = 1_000
-"""Up to this many types of clusters Γ is written out."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,13 +71,7 @@ class SaturatedPart:
 
         Where clusters are not listed every unit is its own and the last is empty.
         """
-        m = self.moments
-        if m.cell_n is None or m.cell_cluster is None or m.cell_cohort is None:
-            return np.eye(len(m.n)), m.n.astype(np.int64), np.zeros(0, dtype=int)
-        profile = np.zeros((m.n_clusters, len(m.n)))
-        profile[m.cell_cluster, m.cell_cohort] = m.cell_n
-        kinds, which, many = np.unique(profile, axis=0, return_inverse=True, return_counts=True)
-        return kinds, np.where(kinds.any(axis=1), many, 0), which.reshape(-1)
+        return cluster_types(self.moments)
 
     @cached_property
     def left(self) -> np.ndarray:
@@ -130,6 +123,8 @@ class SaturatedPart:
     def estimable(self, rows: np.ndarray) -> np.ndarray:
         """False where one cluster is the whole of a side that the row rests on."""
         whole = (self.left <= TOLERANCE).any(axis=0)
+        if not whole.any():
+            return np.ones(len(rows), dtype=bool)
         return np.array([not (self._sides_of(row) & whole).any() for row in rows])
 
     def clusters(self, rows: np.ndarray) -> np.ndarray:
@@ -180,16 +175,9 @@ class SaturatedPart:
         diagonal = np.einsum("uct,uct->u", p, own)
         x, y = (np.concatenate(z, axis=1).reshape(len(kinds), -1) for z in ((p, q, r), (q, p, -r)))
         gamma = np.einsum("ux,ux->u", x, y)
-        square = many @ (diagonal**2 - 2 * diagonal * gamma) + _squares(x, y, many)
+        square = many @ (diagonal**2 - 2 * diagonal * gamma) + squares(x, y, many)
         trace = many @ (diagonal - gamma)
         return float(trace**2 / square) if square > 0 and trace > 0 else float("nan")
-
-
-def _squares(x: np.ndarray, y: np.ndarray, many: np.ndarray) -> float:
-    """Σ_uv m_u m_v (x_u'y_v)²."""
-    if len(x) <= EXPLICIT:
-        return float(many @ (x @ y.T) ** 2 @ many)
-    return float((((x * many[:, None]).T @ x) * ((y * many[:, None]).T @ y)).sum())
 
 
 def saturated(

@@ -1,7 +1,7 @@
 """The linear structure of one row of any part: which cluster's outcomes it adds up, side by side.
 
-A side is a group whose mean (or model) is estimated apart: a cohort, the pooled controls of a cell. To first order a row
-is Σ_G Σ_s E_Gs, E_Gs = what cluster G's outcomes on side s add, and without G the side is estimated by the rest:
+A side is a group whose mean (or model) is estimated apart: a cohort, the pooled controls of a cell. To first order a
+row is Σ_G Σ_s E_Gs, E_Gs = what cluster G's outcomes on side s add, and without G the side is estimated by the rest:
 
     score of G = Σ_s (1 − h_Gs)^−power (E_Gs − h_Gs Σ_H E_Hs),   power ½ for cr2, 1 for cr3
 
@@ -23,8 +23,8 @@ from .saturated import SaturatedPart
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sides:
-    """share (G, S) h; variance (G, S) of E under independent errors of variance 1; load (G, S, T) what an error that all
-    of a cluster's units share in a period adds to E, None where a part does not tell.
+    """share (G, S) h; variance (G, S) of E under independent errors of variance 1; load (G, S, T) what an error that
+    all of a cluster's units share in a period adds to E, None where a part does not tell.
     """
 
     share: np.ndarray

@@ -99,9 +99,7 @@ def minimum(gram: np.ndarray, linear: np.ndarray, ridge: np.ndarray, start: np.n
     size = max(1, BLOCK // m**2)
     parts = [slice(i, i + size) for i in range(0, count, size)]
     start = np.broadcast_to(start, linear.shape)
-    return np.concatenate(
-        [_minimum(gram if gram.ndim == 2 else gram[p], linear[p], ridge[p], start[p]) for p in parts]
-    )
+    return np.concatenate([_minimum(gram if gram.ndim == 2 else gram[p], linear[p], ridge[p], start[p]) for p in parts])
 
 
 def _minimum(gram: np.ndarray, linear: np.ndarray, ridge: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -141,9 +139,7 @@ def _minimum(gram: np.ndarray, linear: np.ndarray, ridge: np.ndarray, start: np.
     return x
 
 
-def _solved(
-    gram: np.ndarray, linear: np.ndarray, ridge: np.ndarray, free: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _solved(gram: np.ndarray, linear: np.ndarray, ridge: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Minimum (R, m) with only the free columns in, signs aside, and the multiplier (R,) of adding up to 1."""
     size = int(free.sum(axis=1).max())
     place = np.argsort(~free, axis=1, kind="stable")[:, :size]

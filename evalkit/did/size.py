@@ -4,8 +4,8 @@ Errors of the model's working response are drawn per cluster: a common AR(1) pat
 variance 1/weight, with the share and persistence estimated from the residuals, then passed through the cluster sums of
 the actual design. Four scenarios: every cluster alike, treated clusters with twice the standard deviation, and
 standard deviations that fall (size^−0.35) or rise (size^0.25) with size. A description, not a gate: where CR1 truly
-rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1). Where the estimator is no regression
-its linear structure stands in (`sides`): independent normal errors, to first order the same jackknife scores.
+rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1). Where the estimator is no
+regression its linear structure stands in (`sides`): independent normal errors, to first order its jackknife scores.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from scipy.special import stdtrit
 
 from ..core import Design, Panel
 from .facts import Share, shares_of
-from .linalg import Regression, System, cluster_system, leave_out, satterthwaite
-from .parts import Part, RegressionPart
+from .linalg import Regression, System
+from .parts import ClusterAlgebra, Part, RegressionPart
 from .registry import fit_of
 from .sides import sides_of
 
@@ -48,9 +48,8 @@ def scenarios(shares: tuple[Share, ...], row: int, design: Design, panel: Panel,
     if len(live) != 1:
         return {}
     part, weights = live[0].part, live[0].rows[row]
-    if isinstance(part, RegressionPart):
-        size = _cluster_size(panel, part.regression)
-        return _rates(part.regression, weights, design, size, n)
+    if isinstance(part, ClusterAlgebra):
+        return _rates(part, weights, design, panel, n)
     return _part_rates(part, weights, design, panel, n)
 
 
@@ -59,41 +58,46 @@ def _part_rates(part: Part, row: np.ndarray, design: Design, panel: Panel, n: in
     sides, df = sides_of(part, row), float(part.df(row[None])[0])
     if sides is None or not df > 0:
         return {}
-    codes, position = np.unique(panel.cluster, return_inverse=True)
-    per_unit = np.full(panel.n_units, float(panel.n_periods)) if panel.exposure is None else panel.exposure.sum(axis=1)
-    size = np.bincount(position, np.nan_to_num(per_unit), minlength=len(codes))
-    treated = np.bincount(position, panel.ever_treated, minlength=len(codes)) > 0
-    present = sides.variance.any(axis=1)
+    size, treated = _panel_clusters(panel)
+    present = np.asarray(sides.variance.any(axis=1))
     draws = np.random.default_rng(design.seed).standard_normal((n, *sides.variance.shape)) * np.sqrt(sides.variance)
     critical, g = float(stdtrit(df, 0.975)), int(present.sum())
     out = {}
-    for name, spread in _spreads(treated, np.where(size > 0, size, 1.0), present).items():
+    for name, spread in _spreads(treated, size, present).items():
         errors = draws * spread[None, :, None]
         se = np.sqrt((g - 1) / g * (sides.scores(errors, 1.0) ** 2).sum(axis=1))
         out[name] = float((np.abs(errors.sum(axis=(1, 2))) > critical * se).mean())
     return out
 
 
-def _cluster_size(panel: Panel, r: Regression) -> np.ndarray:
-    """(G,) mean exposure of a cluster, or its number of cells where there is no exposure."""
-    per_cell = np.ones(len(r.y)) if panel.exposure is None else panel.exposure[r.unit, r.time]
-    return np.bincount(r.cluster, per_cell, minlength=r.n_clusters)
+def _panel_clusters(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+    """(G,) exposure of a cluster, or its number of cells where there is none; and whether it holds a treated unit."""
+    codes, position = np.unique(panel.cluster, return_inverse=True)
+    cells = np.ones((panel.n_units, panel.n_periods)) if panel.exposure is None else np.nan_to_num(panel.exposure)
+    size = np.bincount(position, cells.sum(axis=1), minlength=len(codes))
+    return np.where(size > 0, size, 1.0), np.bincount(position, panel.ever_treated, minlength=len(codes)) > 0
 
 
-def _rates(r: Regression, weights: np.ndarray, design: Design, size: np.ndarray, n: int) -> dict[str, float]:
-    system = cluster_system(r)
-    contrast = weights @ r.contrast
-    c = contrast / system.scale
-    position = np.unique(r.time, return_inverse=True)[1]
-    residual = r.y - r.x / system.scale @ system.beta
-    errors = error_components(residual, r.root, r.cluster, position, r.n_clusters, counts=r.family == "poisson")
-    moments = null_moments(r, system, errors, design.seed, n)
-    critical = float(stdtrit(float(satterthwaite(system, contrast[None])[0]), 0.975))
-    without = leave_out(system) @ c
-    treated = np.asarray((weights != 0).astype(int) @ r.treated > 0)
+def _rates(part: ClusterAlgebra, row: np.ndarray, design: Design, panel: Panel, n: int) -> dict[str, float]:
+    """Of cluster sums: the regression's own error components where its cells are there, cell noise alone otherwise."""
+    system, contrast = part.system, part.contrast(row[None])
+    c = contrast[0] / system.scale
+    if isinstance(part, RegressionPart):
+        r = part.regression
+        position = np.unique(r.time, return_inverse=True)[1]
+        residual = r.y - r.x / system.scale @ system.beta
+        errors = error_components(residual, r.root, r.cluster, position, r.n_clusters, counts=r.family == "poisson")
+        moments = null_moments(r, system, errors, design.seed, n)
+        cells = np.ones(len(r.y)) if panel.exposure is None else panel.exposure[r.unit, r.time]
+        size = np.bincount(r.cluster, cells, minlength=r.n_clusters)
+    else:
+        moments = cell_noise(system, np.random.default_rng(design.seed), n)
+        size = _panel_clusters(panel)[0]
+    critical = float(stdtrit(float(part.df(row[None])[0]), 0.975))
+    treated = np.asarray((row != 0).astype(int) @ part.treated > 0)
     present = system.present
     return {
-        name: _rejection(moments * spread[None, :, None], system.bread @ c, without, present, critical)
+        name: _rejection(moments * spread[None, :, None], system.bread @ c, part.inverses @ c, present, critical)
         for name, spread in _spreads(treated, size, present).items()
     }
 
@@ -130,10 +134,16 @@ def null_moments(r: Regression, system: System, errors: Errors, seed: int, n: in
         path[:, :, t] = rho * path[:, :, t - 1] + np.sqrt(1 - rho**2) * path[:, :, t]
     out = np.sqrt(shock) * np.einsum("dgt,gtp->dgp", path, loading, optimize=True)
     if noise > 0:
-        values, vectors = np.linalg.eigh(system.gram)
-        root = vectors * np.sqrt(np.clip(values, 0, None))[:, None, :]
-        out += np.sqrt(noise) * np.einsum("gij,dgj->dgi", root, rng.standard_normal(out.shape), optimize=True)
+        out += np.sqrt(noise) * cell_noise(system, rng, n)
     return out
+
+
+def cell_noise(system: System, rng: np.random.Generator, n: int) -> np.ndarray:
+    """(n, G, p) draws of X_g'y_g under independent noise of variance 1/weight: covariance X_g'X_g."""
+    values, vectors = np.linalg.eigh(system.gram)
+    root = vectors * np.sqrt(np.clip(values, 0, None))[:, None, :]
+    draws = rng.standard_normal((n, *system.gram.shape[:2]))
+    return np.einsum("gij,dgj->dgi", root, draws, optimize=True)
 
 
 def error_components(

@@ -25,8 +25,8 @@ DRAWS = 999
 def p_values(panel: Panel, fit: Fit, shares: tuple[Share, ...], rows: np.ndarray, design: Design) -> np.ndarray:
     """(k,) two-sided p of the path's rows, (1 + #{|t*| ≥ |t|}) / (n + 1), from `design.seed`; NaN where not asked for.
 
-    rows (k,) True where asked for. NaN also where clusters hold several units, the cells are not a full rectangle, a row
-    mixes outcomes, or a part does not tell its linear structure (`sides`).
+    rows (k,) True where asked for. NaN also where clusters hold several units, the cells are not a full rectangle, a
+    row mixes outcomes, or a part does not tell its linear structure (`sides`).
     """
     out, start = np.full(len(rows), np.nan), 0
     mixed = np.sum([share.live for share in shares], axis=0)
@@ -61,9 +61,10 @@ def _of_sides(panel: Panel, fit: Fit, share: Share, row: np.ndarray, outcome: st
     if not np.isfinite(paths).all():
         return float("nan")
     here = np.unique(panel.cluster, return_inverse=True)[1][response.units]
-    kept = Sides(share=sides.share[here], variance=sides.variance[here], load=sides.load[here])
+    load = sides.load[here]
+    kept = Sides(share=sides.share[here], variance=sides.variance[here], load=load)
     drawn = _shuffled(paths / spread, DRAWS, design.seed) * spread
-    errors = np.einsum("ngt,gst->ngs", np.concatenate([paths[None], drawn]), kept.load, optimize=True)
+    errors = np.einsum("ngt,gst->ngs", np.concatenate([paths[None], drawn]), load, optimize=True)
     t = np.abs(errors.sum(axis=(1, 2))) / np.sqrt((kept.scores(errors, 0.5) ** 2).sum(axis=1))
     return float((t >= t[0] * (1 - 1e-10)).mean())
 

@@ -166,7 +166,9 @@ def _fit(method: str, panel: Panel, design: Design) -> Fit:
     for outcome, (sample, cohorts, short) in zip(outcomes, found):
         terms += [t for w in cohorts for t in _terms(panel, sample, w, outcome)]
         refused += [
-            Refused(outcome=outcome, cohort=label_of(panel, g), time=label_of(panel, int(t)), reason="refused.few_before")
+            Refused(
+                outcome=outcome, cohort=label_of(panel, g), time=label_of(panel, int(t)), reason="refused.few_before"
+            )
             for g in short
             for t in sample.times
         ]

@@ -11,6 +11,8 @@ from .simplex import path_weights
 
 TOLERANCE = 1e-5
 """Least decrease of the objective's root a step, in σ."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheme:
     """How weights are found: unit_ridge, time_ridge ζ in σ (None: (N₁T₁)^¼; no time weights), intercept of units."""

@@ -137,7 +137,9 @@ class SyntheticPart:
             for d, v in enumerate(self.cohorts):
                 shared = np.bincount(codes[w.block.control], weights=w.unit * v.unit, minlength=n)
                 control += loads[:, c, d, None] * shared
-        return np.array([[inverse_herfindahl(t), inverse_herfindahl(np.clip(u, 0, None))] for t, u in zip(treated, control)])
+        return np.array(
+            [[inverse_herfindahl(t), inverse_herfindahl(np.clip(u, 0, None))] for t, u in zip(treated, control)]
+        )
 
     def _uses(self, rows: np.ndarray) -> np.ndarray:
         """(k, C) True where a row draws on a cohort."""
@@ -173,7 +175,9 @@ class SyntheticPart:
         for c, w in enumerate(self.cohorts):
             for d, v in enumerate(self.cohorts):
                 q = np.bincount(codes[w.block.control], weights=w.unit * v.unit, minlength=n)
-                form = np.diag(q) - np.outer(q, share[d]) - np.outer(share[c], q) + np.outer(share[c], share[d]) * q.sum()
+                form = (
+                    np.diag(q) - np.outer(q, share[d]) - np.outer(share[c], q) + np.outer(share[c], share[d]) * q.sum()
+                )
                 with np.errstate(divide="ignore", invalid="ignore"):
                     out[c, d] = form / np.outer(1 - share[c], 1 - share[d])
             size = np.bincount(codes[w.block.treated], minlength=n).astype(float)

@@ -18,14 +18,27 @@ model: β, η, κ then have a column each.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .propensity import CAP, OVERLAP, TRIM, NotEstimable, blocks, inverse, logit, tilting
+from .propensity import TRIM, Covered, NotEstimable, blocks, inverse, logit, scores_of, tilting
 
 METHODS = ("dr", "dr_improved", "ipw", "ipw_raw", "reg")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Units of one group: whether treated, x (n, p) with a first column of ones, weight (n,), and a function of a slice
+    of them that gives their changes (rows, m); sums: Σ w x x' (p, p) and Σ w x Δ' (p, m) where they are known already.
+    """
+
+    treated: bool
+    x: np.ndarray
+    weight: np.ndarray
+    change: Callable[[slice], np.ndarray]
+    sums: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,53 +59,71 @@ class TwoByTwo:
     lift: np.ndarray
     kappa: np.ndarray
 
-    def odds(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n,) scores p and odds as controls' weights, trimmed ones 0."""
-        if self.gamma is None:
-            return np.zeros(len(x)), np.zeros(len(x))
-        return _odds(x, self.gamma)
+    def pull(self, x: np.ndarray, weight: np.ndarray, treated: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(n,) response weight a, control weight u and score p of units of one group."""
+        if treated:
+            p = np.zeros(len(x)) if self.gamma is None or not self.kappa.any() else scores_of(x, self.gamma)
+            return weight / self.total_treated, np.zeros(len(x)), p
+        p, u = np.zeros(len(x)), np.zeros(len(x))
+        if self.gamma is not None:
+            p = scores_of(x, self.gamma)
+            u = weight * odds_of(p) / self.total_control
+        return -(u + weight * (x @ self.lift)), u, p
 
-    def pull(self, x: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(n,) response weight a, control weight u (0 for the treated), score p."""
-        score, odds = self.odds(x)
-        u = np.where(treated, 0.0, weight * odds / self.total_control)
-        return np.where(treated, weight / self.total_treated, -u - weight * (x @ self.lift)), u, score
-
-    def influence(
+    def influence_of(
         self,
         change: np.ndarray,
         x: np.ndarray,
-        treated: np.ndarray,
         weight: np.ndarray,
-        pull: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
+        treated: bool,
+        pull: tuple[np.ndarray, np.ndarray, np.ndarray],
     ) -> np.ndarray:
-        """(n, m) ψ of changes (n, m), scaled so that the covariance is ψᵀψ; `pull` where it is at hand already."""
-        a, u, score = self.pull(x, treated, weight) if pull is None else pull
-        out = (change - x @ self.beta) * a[:, None]
-        out += np.where(treated, -weight / self.total_treated, 0.0)[:, None] * self.eta_treated
-        out += u[:, None] * self.eta_control
-        if self.gamma is not None and self.kappa.any():
-            out -= (weight * (treated - score))[:, None] * (x @ self.kappa)
+        """(n, m) ψ of units of one group; `change` (n, m) is overwritten."""
+        a, u, p = pull
+        eta = (-a, self.eta_treated) if treated else (u, self.eta_control)
+        features, slopes = [x * a[:, None], eta[0][:, None]], [-self.beta, eta[1][None, :]]
+        if self.kappa.any():
+            features.append(x * (weight * ((1.0 if treated else 0.0) - p))[:, None])
+            slopes.append(-self.kappa)
+        change *= a[:, None]
+        change += np.concatenate(features, axis=1) @ np.concatenate(slopes)
+        return change
+
+    def influence(self, change: np.ndarray, x: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """(n, m) ψ of changes (n, m), treated (n,) bool, scaled so that the covariance is ψᵀψ."""
+        out = np.empty(change.shape)
+        for group in (True, False):
+            on = treated == group
+            pull = self.pull(x[on], weight[on], group)
+            out[on] = self.influence_of(change[on].astype(float), x[on], weight[on], group, pull)
+        return out
+
+    def response(self, x: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """(n,) a with estimate = Σ a_i Δ_i for given odds."""
+        out = np.empty(len(x))
+        for group in (True, False):
+            out[treated == group] = self.pull(x[treated == group], weight[treated == group], group)[0]
         return out
 
 
-Changes = np.ndarray | Callable[[slice], np.ndarray]
+def odds_of(p: np.ndarray) -> np.ndarray:
+    """p/(1 − p), 0 for scores that are trimmed."""
+    return np.asarray(np.where(p < TRIM, p / (1 - p), 0.0))
 
 
 def panel_effect(
-    change: Changes,
+    change: np.ndarray,
     treated: np.ndarray,
     x: np.ndarray,
     weight: np.ndarray | None = None,
     method: str = "dr",
-    start: np.ndarray | None = None,
 ) -> TwoByTwo:
     """Fit one comparison of units observed in both periods.
 
     Parameters
-        change   (n,) or (n, m) outcome after minus before, in its unit; or a function of a slice of rows giving that
+        change   (n,) or (n, m) outcome after minus before, in its unit
         treated  (n,) bool;  x (n, p) covariates, the **first column ones**;  weight (n,) ≥ 0 or None
-        method   one of `METHODS`;  start: a first guess of γ (p,)
+        method   one of `METHODS`
     Returns a `TwoByTwo`; standard error of column j = √Σ ψ_j².
     Raises ValueError for an unknown method, NotEstimable where groups do not overlap, columns are collinear among the
     controls, or a group is empty. Not for units seen once: `section_effect`.
@@ -101,51 +132,30 @@ def panel_effect(
     if method not in METHODS:
         raise ValueError(f"method {method!r} is none of {METHODS}")
     weight = np.ones(len(x)) if weight is None else weight
+    wide = change if change.ndim == 2 else change[:, None]
+
+    def piece(on: np.ndarray, group: bool) -> Piece:
+        own = wide[on]
+        return Piece(treated=group, x=x[on], weight=weight[on], change=lambda at: own[at])
+
     treated = np.asarray(treated, dtype=bool)
-    if not (weight * treated).any():
-        raise NotEstimable("no_treated")
-    if not (weight * ~treated).any():
-        raise NotEstimable("no_control")
-    gamma, information = _gamma(method, x, treated, weight, start)
-    sums = _sums(_reader(change), x, treated, weight, gamma)
+    return fit_pieces([piece(treated, True), piece(~treated, False)], wide.shape[1], method)
+
+
+def fit_pieces(pieces: Sequence[Piece], m: int, method: str, start: np.ndarray | None = None) -> TwoByTwo:
+    """Fit one comparison of pieces of units with m changes; start: a first guess of γ. Raises as `panel_effect`."""
+    for group, reason in ((True, "no_treated"), (False, "no_control")):
+        if not any(piece.weight.any() for piece in pieces if piece.treated == group):
+            raise NotEstimable(reason)
+    covered = [Covered(treated=piece.treated, x=piece.x, weight=piece.weight) for piece in pieces]
+    gamma = information = None
+    if method == "dr_improved":
+        gamma = tilting(covered)
+    elif method != "reg":
+        gamma, information = logit(covered, start)
+    sums = _sums(pieces, m, gamma, regress=method in ("dr", "reg"))
     beta, bread = _beta(method, sums)
     return _finish(method, sums, gamma, information, beta, bread)
-
-
-def _reader(change: Changes) -> Callable[[slice], np.ndarray]:
-    if not isinstance(change, np.ndarray):
-        return change
-    wide = change if change.ndim == 2 else change[:, None]
-    return lambda at: wide[at]
-
-
-def _gamma(
-    method: str, x: np.ndarray, treated: np.ndarray, weight: np.ndarray, start: np.ndarray | None
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """γ and the inverse information of the logit (None where estimating γ costs nothing)."""
-    if method == "reg":
-        return None, None
-    if method == "dr_improved":
-        return tilting(x, treated, weight), None
-    gamma = logit(x, treated, weight, start)
-    information, highest = np.zeros((x.shape[1],) * 2), 0.0
-    for at in blocks(len(x)):
-        p = _score(x[at], gamma)
-        highest = max(highest, float(p.max()))
-        information += (x[at] * (weight[at] * p * (1 - p))[:, None]).T @ x[at]
-    if highest > OVERLAP:
-        raise NotEstimable("overlap")
-    return gamma, inverse(information)
-
-
-def _score(x: np.ndarray, gamma: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return np.minimum(1 / (1 + np.exp(-(x @ gamma))), CAP)
-
-
-def _odds(x: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    p = _score(x, gamma)
-    return p, np.where(p < TRIM, p / (1 - p), 0.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,25 +169,29 @@ class _Sums:
     odds: np.ndarray
 
 
-def _sums(
-    change: Callable[[slice], np.ndarray],
-    x: np.ndarray,
-    treated: np.ndarray,
-    weight: np.ndarray,
-    gamma: np.ndarray | None,
-) -> _Sums:
-    p = x.shape[1]
-    width = p + change(slice(0, 1)).shape[1]
-    first, control, odds, total = np.zeros(width), np.zeros((p, width)), np.zeros((p, width)), 0.0
-    for at in blocks(len(x)):
-        z = np.column_stack([x[at], change(at)])
-        w, on = weight[at], treated[at]
-        first += (w * on) @ z
-        total += float(w @ on)
-        control += (x[at] * (w * ~on)[:, None]).T @ z
-        if gamma is not None:
-            odds += (x[at] * (w * ~on * _odds(x[at], gamma)[1])[:, None]).T @ z
-    return _Sums(n_columns=p, treated=first, total_treated=total, control=control, odds=odds)
+def _sums(pieces: Sequence[Piece], m: int, gamma: np.ndarray | None, *, regress: bool) -> _Sums:
+    p = pieces[0].x.shape[1]
+    first, (control, odds) = np.zeros(p + m), np.zeros((2, p, p + m))
+    for piece in pieces:
+        if piece.treated or regress:
+            own = np.concatenate(piece.sums or _moments(piece, None), axis=1)
+            if piece.treated:
+                first += own[0]
+            else:
+                control += own
+        if not piece.treated and gamma is not None:
+            odds += np.concatenate(_moments(piece, gamma), axis=1)
+    return _Sums(n_columns=p, treated=first, total_treated=float(first[0]), control=control, odds=odds)
+
+
+def _moments(piece: Piece, gamma: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Σ v x x' and Σ v x Δ' with v = w, or w times the odds."""
+    gram, cross = np.zeros((2, 1, 1))
+    for at in blocks(len(piece.x)):
+        x, v = piece.x[at], piece.weight[at]
+        vx = (x * (v if gamma is None else v * odds_of(scores_of(x, gamma)))[:, None]).T
+        gram, cross = gram + vx @ x, cross + vx @ piece.change(at)
+    return gram, cross
 
 
 def _beta(method: str, sums: _Sums) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Wild cluster bootstrap of one contrast, on cluster sums alone (`wild_forms`): p exact or drawn, interval by inversion.
+"""Wild cluster bootstrap of one contrast, on cluster sums (`wild_forms`): p exact or drawn, interval by inversion.
 
 Kinds, as R fwildclusterboot and MacKinnon, Nielsen & Webb 2023 (J. Appl. Econometrics 38:671): first digit the scores
 that the weights multiply, second the variance in the statistic; 1 as they are (cr1), 3 by the jackknife: scores
@@ -113,7 +113,7 @@ def interval(share: Callable[[float], float], estimate: float, se: float, alpha:
 
 
 def _end(share: Callable[[float], float], step: float, alpha: float) -> float:
-    """Gap at which p falls to alpha on the side of `step`, by doubling out and bisection; infinite where it never does."""
+    """Gap at which p falls to alpha on the side of `step`, by doubling and bisection; infinite where it never does."""
     near, far = 0.0, step
     for _ in range(14):
         if share(far) <= alpha:

@@ -5,10 +5,10 @@ One draw gives every cluster a weight v_g. With u_g the scores that the weights 
     numerator  w'v, w_g = m'u_g        denominator² |Kv|², Kv = d∘v − T z
 
 cr1: d = w, T_g = M A_g m.  jackknife: d_g = −L_g'u_g, T_g = m − L_g, L_g = (A − A_g)⁺c: the leave-one-cluster-out
-estimates of the bootstrap sample. u_g, hence w and d, are linear in the distance of the estimate from the null value, so
-one set of products serves every null value. For ±1 weights |t*| ≥ |t| is the sign of one quadratic form
-v'(ww' − τK'K)v, τ = 1/|t|⁻²; splitting the clusters into two halves makes the 2^G values of it one matrix product of
-2^(G/2) × G/2 tables, and v and −v give the same: 2^20 products for 21 clusters, exactly.
+estimates of the bootstrap sample. u_g, hence w and d, are linear in the distance of the estimate from the null value,
+so one set of products serves every null value. For ±1 weights |t*| ≥ |t| is the sign of one quadratic form
+v'(ww' − t²K'K)v; splitting the clusters into two halves makes its 2^G values one product of two tables of 2^(G/2) rows,
+and v and −v give the same value: 2^20 numbers for 21 clusters, exactly.
 """
 
 from __future__ import annotations

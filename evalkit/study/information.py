@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PROGRAMME = "programme"
 EFFECT = "averted."
+SPLIT = {("wage", True): "paid_leave", ("nursing", False): "care"}
+"""Kinds that are two things: what is paid over, and what is used up."""
 WAGES = ("own_wage", "pool_wage", "disposable_income")
 
 
@@ -28,7 +30,7 @@ def inventory_table(case: Case, money: Money, flows: tuple[Flow, ...], delay: An
     rows: list[list[Any]] = [
         [
             message(f"loss_class.{r.loss_class}"),
-            message("cost_kind.paid_leave" if r.category == "wage" and r.transfer else f"cost_kind.{r.category}"),
+            message(f"cost_kind.{SPLIT.get((r.category, bool(r.transfer)), r.category)}"),
             *(float(getattr(r, p)) for p in cea.PERSPECTIVES),
         ]
         for r in frame.itertuples()

@@ -26,6 +26,8 @@ from .effects import (
 )
 from .evaluation import PRIMARY, Evaluation, coarser, evaluate
 from .quality import gates_table
+from .robustness import balance_table
+from .trends import robust_figure, trend_exhibits
 from .verdict import verdict, verdict_message
 
 
@@ -100,6 +102,7 @@ def design(case: Case) -> Section:
         [
             facts(case, "design_choices", items),
             table(case, "design_balance", columns, rows, source="extract", n=panel.n_units),
+            balance_table(case, panel, ev.design),
             paths_figure(case, panel),
         ],
     )
@@ -159,12 +162,17 @@ def printable(case: Case, panel: Panel) -> Panel:
     return wide
 
 
+BESIDE = ("log_rate", "att_gt", "imputation")
+"""Alternatives that stand beside the headline; the others are in the robustness section."""
+
+
 def effect(case: Case) -> Section:
     """The estimate, its severity ladder, its path over time, and by which rule it was tested."""
     ev = evaluate(case)
-    head = [ratio_row("estimator.ppml", ev.effect)]
-    if "log_rate" in ev.alternatives:
-        head.append(ratio_row("estimator.log_rate_batch", ev.alternatives["log_rate"]))
+    staggered = ev.path.method == "etwfe_poisson"
+    head = [ratio_row("estimator.etwfe_poisson" if staggered else "estimator.ppml", ev.effect)]
+    beside = ("log_rate_batch", "log_rate"), ("att_gt", "att_gt"), ("imputation", "imputation")
+    head += [ratio_row(f"estimator.{key}", ev.alternatives[name]) for key, name in beside if name in ev.alternatives]
     exhibits = [
         estimates_table(case, "effect_estimates", head, ev.panel.n_units),
         events_figure(case, ev),
@@ -233,7 +241,7 @@ def robustness(case: Case) -> Section:
     """Other outcomes, other windows, other estimators, and the answer without each batch in turn."""
     ev = evaluate(case)
     rows = [ratio_row("estimator.ppml", ev.effect)]
-    rows += [ratio_row(f"estimator.alt_{name}", e) for name, e in ev.alternatives.items() if name != "log_rate"]
+    rows += [ratio_row(f"estimator.alt_{name}", e) for name, e in ev.alternatives.items() if name not in BESIDE]
     single = replace(ev.design, outcomes=(PRIMARY,))
     frame = did.leave_one_out(ev.panel, single, "ppml")
     span = [float(np.exp(frame.estimate.min())), float(np.exp(frame.estimate.max()))]
@@ -242,6 +250,7 @@ def robustness(case: Case) -> Section:
         table(
             case, "robustness_table", ESTIMATE_COLUMNS, rows, source="model", notes=[message("note.negative_control")]
         ),
+        *trend_exhibits(case, ev.trends),
         facts(case, "robustness_loo", items, source="model"),
         gates_table(case, ev.gates, "robustness_gates", note="note.diagnostics"),
     ]
@@ -258,7 +267,9 @@ def economics(case: Case) -> Section:
         group=case.project, as_of=case.as_of,
     )  # fmt: skip
     found = money.decision_section(case, ev.money)
-    return replace(found, exhibits=(*found.exhibits, cheers_table(case, ev)), scores=scores)
+    robust = robust_figure(case, ev.money, ev.trends)
+    exhibits = (*found.exhibits, *((robust,) if robust else ()), cheers_table(case, ev))
+    return replace(found, exhibits=exhibits, scores=scores)
 
 
 def conclusion(case: Case) -> Section:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from .. import assess
-from ..core import Exhibit, Section, to_plain
+from ..core import Exhibit, Message, Section, to_plain
 from . import outcomes
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
@@ -45,6 +45,7 @@ def summary(case: Case) -> Section:
                         evaluated=len(case.projects),
                     )
                 ]
+                + _withheld(case)
                 + ([message("common.synthetic_note")] if case.synthetic else []),
             ),
             facts(case, "summary_facts", items),
@@ -56,7 +57,14 @@ def summary(case: Case) -> Section:
         }
         card, scores = scorecard(case, case.plan.province)
         return section("summary", [*exhibits, card], scores=scores, values=to_plain(values))
-    return section("summary", [prose(case, "summary_words", [message("summary.policy", name=name)])])
+    words = [message("summary.policy", name=name), *_withheld(case)]
+    return section("summary", [prose(case, "summary_words", words)])
+
+
+def _withheld(case: Case) -> list[Message]:
+    """Which cities are missing because their office files have problems."""
+    places = [case.plan.place_name(place) for place in case.canonical.withheld]
+    return [message("summary.withheld", places=places)] if places else []
 
 
 def overview(case: Case) -> Section:

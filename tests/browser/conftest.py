@@ -1,4 +1,4 @@
-"""One Chromium for the browser tests of a worker, and the pages they look at."""
+"""One Chromium for each module of browser tests, and the pages they look at."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """Closed after each module: Playwright keeps an event loop running, which later tests of a worker may need."""
     if not Path(CHROMIUM).exists():
         pytest.skip(f"{CHROMIUM} is not installed")
     sync_api = pytest.importorskip("playwright.sync_api")

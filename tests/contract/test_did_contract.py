@@ -110,9 +110,11 @@ def test_scale_carries_through(name, panel):
     _assert_same(_fit(name, panel), _fit(name, scaled), factor=1000)
 
 
-@pytest.mark.parametrize("name", sorted(COUNT))
+@pytest.mark.parametrize("name", sorted(COUNT - {"etwfe_poisson_cohort"}))
 def test_exposure_scale_by_unit_and_period_does_not_matter(name, panel):
-    """Exposure times a factor per unit and per period leaves ratios, counts and averted cases alone."""
+    """Exposure times a factor per unit and per period leaves ratios, counts and averted cases alone: unit and period
+    effects take it up (cohort dummies do not, which is why they are a check and no headline).
+    """
     rng = np.random.default_rng(4)
     factor = np.exp(rng.normal(0, 1, (14, 1)) + rng.normal(0, 1, (1, 9)))
     a, b = _fit(name, panel), _fit(name, replace(panel, exposure=panel.exposure * factor))

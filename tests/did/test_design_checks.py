@@ -140,3 +140,28 @@ def test_leave_one_out_is_a_true_refit(name, count_panel, linear_panel):
         mine = found[found.cluster == cluster].set_index("term").estimate
         for term, estimate in zip(path.terms, path.estimate):
             assert mine[term.term] == pytest.approx(estimate, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", sorted(did.ESTIMATORS))
+def test_diagnostics_work_for_every_estimator(name, count_panel, linear_panel):
+    """Leave-one-out, placebo and effective clusters need nothing but the registry."""
+    counts = "ppml" in name or "poisson" in name
+    panel = count_panel(n=16, treated=8, starts=(6, 8)) if counts else linear_panel(n=16, treated=8, starts=(4, 5))
+    found = did.leave_one_out(panel, estimator=name)
+    assert found.cluster.nunique() == 16 and found.estimate.notna().mean() > 0.9
+    assert set(did.placebo(panel, estimator=name, leads=(1,), n=2).kind) == {"actual", "time", "space"}
+    assert min(did.effective_clusters(panel, estimator=name)) > 1
+
+
+@pytest.mark.parametrize("name", ["att_gt", "sunab"])
+def test_cohort_estimators_reach_the_same_sensitivity_analysis(name, linear_panel):
+    """Combined over event time with inference, they are one joint event study; imputation is refused by name."""
+    panel = linear_panel(seed=4, n=60, t=10, starts=(4, 5, 6), treated=30)
+    path = getattr(did, name)(panel)
+    if any(t.cohort is not None and t.event_time is not None for t in path.terms):
+        path = did.inference(path.combine("event_time"), panel)
+    shown = path.select(lambda t: -3 <= t.event_time <= 3)
+    plain = did.event_study(panel).select(lambda t: -3 <= t.event_time <= 3)
+    assert did.honest(shown).breakdown == pytest.approx(did.honest(plain).breakdown, rel=0.25)
+    with pytest.raises(UserError, match="honest_asymmetric"):
+        did.honest(did.imputation(panel))

@@ -23,8 +23,10 @@ def path(wide):
     return did.event_study(wide)
 
 
-def test_original_interval_is_the_reported_one(path):
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_original_interval_is_the_reported_one(wide, level):
     """Under parallel trends the sensitivity analysis starts from the reported t interval, not from a normal one."""
+    path = did.event_study(wide, Design(level=level))
     found = did.honest(path)
     said = path.inference[[t.event_time for t in path.terms].index(0)]
     assert found.original == pytest.approx((said.conf_low, said.conf_high), rel=1e-9)

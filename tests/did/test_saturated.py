@@ -99,7 +99,7 @@ def test_many_types_of_clusters_take_the_short_way(monkeypatch):
     _, closed = _both(*_data(4, False))
     rows = np.vstack([np.eye(closed.width), np.full(closed.width, 0.1)])
     full = closed.df(rows)
-    monkeypatch.setattr("evalkit.did.saturated.EXPLICIT", 1)
+    monkeypatch.setattr("evalkit.did.linalg.EXPLICIT", 1)
     np.testing.assert_allclose(closed.df(rows), full, rtol=1e-9)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from evalkit.did import two_by_two
 from evalkit.did.cross_section import section_effect
-from evalkit.did.propensity import NotEstimable, logit, tilting
+from evalkit.did.propensity import NotEstimable, logit, pieces_of, tilting
 from evalkit.did.two_by_two import panel_effect
 
 N = 60
@@ -51,7 +51,7 @@ def test_influence_of_a_followed_unit_is_the_derivative_in_its_weight(method, sa
     psi = fit.influence(s["change"][:, None], s["x"], s["treated"], s["weight"])[:, 0]
     np.testing.assert_allclose(psi, _numeric(estimate, s["weight"]), atol=2e-8)
     assert psi.sum() == pytest.approx(0, abs=1e-10)
-    pull = fit.pull(s["x"], s["treated"], s["weight"])[0]
+    pull = fit.response(s["x"], s["treated"], s["weight"])
     assert pull @ s["change"] == pytest.approx(estimate(s["weight"]), rel=1e-10)
 
 
@@ -84,7 +84,7 @@ def test_the_sign_of_drdid_is_not_ours(sample):
     s = sample
     found = section_effect(s["change"], s["after"], s["treated"], s["x"], s["weight"], "dr_simple")
     before, w = ~s["after"], s["weight"] / s["weight"].mean()
-    odds = np.exp(s["x"] @ logit(s["x"], s["treated"], w))
+    odds = np.exp(s["x"] @ logit(pieces_of(s["x"], s["treated"], w))[0])
     own, control = w * before * s["treated"], w * before * ~s["treated"]
     other = control * odds
     bread = np.linalg.inv((s["x"] * control[:, None]).T @ s["x"])
@@ -97,7 +97,7 @@ def test_the_sign_of_drdid_is_not_ours(sample):
 def test_improved_weights_balance_the_covariates(sample):
     """Tilting gives controls exactly the treated units' means of the covariates; no gradient is left."""
     s = sample
-    gamma = tilting(s["x"], s["treated"], s["weight"])
+    gamma = tilting(pieces_of(s["x"], s["treated"], s["weight"]))
     odds = s["weight"] * np.exp(s["x"] @ gamma) * ~s["treated"]
     treated = s["weight"] * s["treated"]
     np.testing.assert_allclose(odds @ s["x"], treated @ s["x"], rtol=1e-9)
@@ -119,8 +119,11 @@ def test_estimators_coincide_without_covariates(sample):
 def test_many_rows_start_from_some(sample):
     """A first fit on a part of many rows does not change the scores."""
     s = sample
-    x, treated = np.tile(s["x"], (1200, 1)), np.tile(s["treated"], 1200)
-    np.testing.assert_allclose(logit(x, treated, np.ones(len(x))), logit(s["x"], s["treated"], np.ones(N)), rtol=1e-9)
+    x, treated = np.tile(s["x"], (2500, 1)), np.tile(s["treated"], 2500)
+    many = logit(pieces_of(x, treated, np.ones(len(x))))
+    few = logit(pieces_of(s["x"], s["treated"], np.ones(N)))
+    np.testing.assert_allclose(many[0], few[0], rtol=1e-9)
+    np.testing.assert_allclose(many[1] * 2500, few[1], rtol=1e-9)
 
 
 def test_what_cannot_be_estimated_is_typed(sample):

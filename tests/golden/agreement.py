@@ -185,4 +185,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    importlib.import_module("tests.golden.agreement").main()  # the module the methods register with, not this copy
+    # the methods register with the module by its name, of which `-m` runs a second copy
+    importlib.import_module("tests.golden.agreement").main()

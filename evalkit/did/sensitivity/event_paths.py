@@ -50,6 +50,7 @@ class EventStudy:
     df: float | None
     outcome: str
     label: str
+    level: float = 0.95
     covariance: str = "clusters"
     refused: str | None = None
     notes: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ class EventStudy:
     def inflation(self) -> float:
         if self.df is None or not np.isfinite(self.df):
             return 1.0
-        return float(stdtrit(self.df, 0.975) / ndtri(0.975))
+        return float(stdtrit(self.df, 0.5 + self.level / 2) / ndtri(0.5 + self.level / 2))
 
     @property
     def shift(self) -> float:
@@ -110,6 +111,7 @@ def event_study_of(
         threshold=np.array([float(stdtrit(s.df, 0.975)) if s.df else float(ndtri(0.975)) for s in said[:pre]]),
         df=min(df) if df else None,
         outcome=path.terms[rows[0]].outcome,
+        level=path.design.level,
         label=target if isinstance(target, str) else f"event_time={target}" if isinstance(target, int) else "weights",
     )
     if any(s.refused for s in said) or not np.isfinite(study.estimate).all():

@@ -1,4 +1,4 @@
-"""R did2s: second-stage effects, with the leads it prints as residual means, and GMM standard errors (rule "analytic")."""
+"""R did2s: second-stage effects, leads as the residual means it prints, GMM standard errors (rule "analytic")."""
 
 from __future__ import annotations
 

@@ -32,9 +32,9 @@ def panel_of(parts, data):
 @covers(
     "didimputation/*",
     unmet={
-        "didimputation/*/static_weights term:treat": "R multiplies the columns of its projection by w where its first stage "
-        "weighs by w (√w would do): the influence weights are then those of an estimator weighted by w². Ours are those of "
-        "the estimate itself, equation (6) of the paper."
+        "didimputation/*/static_weights term:treat": "R multiplies the columns of its projection by w where its first "
+        "stage weighs by w (√w would do): its influence weights are those of an estimator weighted by w². Ours are "
+        "those of the estimate itself, equation (6) of the paper."
     },
 )
 def compute(case, data):

@@ -1,9 +1,10 @@
 """R etwfe: cohort dummies (its default) or unit effects (`ivar`), averaged by marginaleffects.
 
-R counts the slopes of a covariate, redundant ones included, and with `ivar` the absorbed unit effects among K: the factor
-√((N−1)/(N−K)) of its K is put on ours. Its response-scale effect Σ(μ1 − μ0)/n comes with the variance of the interaction
-coefficients alone, cohort and period effects taken as known; that delta method is done here on our coefficients and their
-covariance. `EffectPath.averted` has another convention: μ0 with all its error, the observed count as given.
+R counts the slopes of a covariate, redundant ones included, and with `ivar` the absorbed unit effects among K: the
+factor √((N−1)/(N−K)) of its K is put on ours. Its response-scale effect Σ(μ1 − μ0)/n comes with the variance of the
+interaction coefficients alone, cohort and period effects taken as known; that delta method is done here on our
+coefficients and their covariance. `EffectPath.averted` has another convention: μ0 with all its error, the observed
+count as given.
 """
 
 from __future__ import annotations

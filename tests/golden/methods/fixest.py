@@ -1,8 +1,8 @@
 """R fixest: two-way fixed effects, event studies, Sun-Abraham and Poisson with an offset, clustered standard errors.
 
-Its default small-sample factor G/(G−1) · (N−1)/(N−K), fixed effects nested in the clusters not counted in K, is our cr1;
-the variants are ours times the ratio of factors. Not covered: HC1-HC3, two-way clusters, Newey-West and Driscoll-Kraay
-(rules we do not have), logit, regressions without unit effects, and dosed or region × year models.
+Its default small-sample factor G/(G−1) · (N−1)/(N−K), fixed effects nested in the clusters not counted in K, is our
+cr1; the variants are ours times the ratio of factors. Not covered: HC1-HC3, two-way clusters, Newey-West and
+Driscoll-Kraay (rules we do not have), logit, regressions without unit effects, and dosed or region × year models.
 """
 
 from __future__ import annotations

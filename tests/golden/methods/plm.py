@@ -1,7 +1,7 @@
 """R plm: pooled, within and first-difference estimates with their heteroskedasticity- and cluster-robust errors.
 
-Arellano = clusters by firm (HC1: n/(n−k); sss: Stata's factor), white1 = every row its own. Leverage types of arellano,
-white2, and the time-series and spatial errors are not evalkit methods, nor are the random-effects and specification tests.
+Arellano = clusters by firm (HC1: n/(n−k); sss: Stata's factor), white1 = every row its own. Leverage types of
+arellano, white2, time-series and spatial errors, random effects and specification tests are not evalkit methods.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from evalkit import did
 from evalkit.did.simplex import minimum, normal_equations
 from evalkit.did.synthetic import solve
 from evalkit.did.synthetic_block import SCHEMES
-from evalkit.did.synthetic_draws import jackknife, placebo
+from evalkit.did.synthetic_draws import jackknife
 from tests.golden.agreement import covers
 
 SIX = ("California", "Colorado", "Connecticut", "Delaware", "Georgia", "Idaho")

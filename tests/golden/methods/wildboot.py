@@ -1,7 +1,7 @@
 """R fwildclusterboot: enumerated p-values within the two draws that tie with the sample; drawn ones within noise.
 
-Intervals are compared in `test_wild`: ends of an enumerated interval are jumps between draws, which ties displace. Types
-11 to 33 come with their columns in another order (the place of the interval holds other numbers).
+Intervals are compared in `test_wild`: ends of an enumerated interval are jumps between draws, which ties displace.
+Types 11 to 33 come with their columns in another order (the place of the interval holds other numbers).
 """
 
 from __future__ import annotations
