@@ -18,6 +18,11 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 @pytest.fixture(scope="session")
+def withheld(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return real_runs.tiny_withheld(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
 def zones(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return real_runs.zones_run(tmp_path_factory)
 

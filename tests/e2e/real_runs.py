@@ -16,6 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from bs4 import BeautifulSoup, Tag
 
@@ -45,10 +46,11 @@ class Ran:
     @cached_property
     def results(self) -> dict[str, dict[str, Any]]:
         """results.json by "<kind>/<id>", read through the schema."""
-        return {
-            f"{t['kind']}/{t['id']}": read_results(self.folder / "internal" / KINDS[t["kind"]] / t["id"])
-            for t in self.run["tasks"]
-        }
+        return {name: self.results_of(name) for name in (f"{t['kind']}/{t['id']}" for t in self.run["tasks"])}
+
+    def results_of(self, name: str) -> dict[str, Any]:
+        kind, code = name.split("/")
+        return read_results(self.folder / "internal" / KINDS[kind] / code)
 
     def report(self, name: str, lang: str) -> Path:
         kind, code = name.split("/")
@@ -107,6 +109,24 @@ def tiny_again(factory: pytest.TempPathFactory) -> Ran:
         return evalkit_run(copy, folder / "out", *arguments, PYTHONHASHSEED="1", TZ="Pacific/Honolulu")
 
     return once(factory, "again", make)
+
+
+def tiny_withheld(factory: pytest.TempPathFactory) -> Ran:
+    """The finished tiny sample run again after a count in the file of the city with the project became negative."""
+
+    def make(folder: Path) -> Ran:
+        ran = tiny_run(factory)
+        place = next(t["place"] for t in ran.run["tasks"] if t["kind"] == "project")
+        copy = Path(shutil.copytree(ran.workspace, folder / "copy"))
+        shutil.copytree(ran.folder, folder / "out")
+        path = next((copy / "raw").glob(f"{place}*/工伤认定汇总*.xlsx"))
+        book = openpyxl.load_workbook(path)
+        sheet = book.worksheets[0]
+        sheet.cell(40, sheet.max_column).value = -3
+        book.save(path)
+        return evalkit_run(copy, folder / "out", "--lang", "en")
+
+    return once(factory, "withheld", make)
 
 
 def zones_run(factory: pytest.TempPathFactory) -> Ran:
