@@ -29,7 +29,8 @@ class Cleaned:
     """One sheet in canonical columns (plus `source_file`, `source_row`), its problems and its soft findings.
 
     flaws     source rows that carry a problem: checks across tables leave them out
-    notes     counts behind gates: rows, unknown_industry, undeclared (headers of money columns without a unit)
+    notes     counts behind gates: rows, unknown_industry (and the first of them, unknown_items), undeclared (headers of
+              money columns without a unit)
     """
 
     raw: RawTable
@@ -50,7 +51,8 @@ def clean(raw: RawTable, spec: FileSpec, plan: Plan) -> Cleaned:
     """
     problems: list[Problem] = []
     data: dict[str, np.ndarray] = {}
-    notes: dict[str, Any] = {"rows": len(raw.rows), "unknown_industry": 0, "undeclared": [], "implausible": []}
+    notes: dict[str, Any] = {"rows": len(raw.rows), "unknown_industry": 0}
+    notes |= {"unknown_items": [], "undeclared": [], "implausible": []}
     for column in raw.table.kept:
         cells = raw.columns.get(column.name)
         if cells is None:
@@ -59,7 +61,13 @@ def clean(raw: RawTable, spec: FileSpec, plan: Plan) -> Cleaned:
         data[column.name] = _column(raw, column, cells, plan, spec, problems)
         if column.codes and not plan.industries.empty:
             known = set(plan.industries["industry"])
-            notes["unknown_industry"] += int(np.sum([v is not None and v not in known for v in data[column.name]]))
+            odd = np.flatnonzero([v is not None and v not in known for v in data[column.name]])
+            notes["unknown_industry"] += len(odd)
+            header = raw.headers[column.name]
+            notes["unknown_items"] += [
+                {"file": raw.file, "row": int(raw.rows[i]), "column": header, "value": str(data[column.name][i])}
+                for i in odd[:5]
+            ]
     _money(raw, spec, data, problems, notes)
     _persons(raw, data, problems)
     frame = pd.DataFrame({name: _typed(raw.table.column(name), values) for name, values in data.items()})

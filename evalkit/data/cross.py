@@ -12,14 +12,17 @@ import pandas as pd
 
 from ..core import Problem
 from ..plans import Plan
-from .check import Stack, group_codes, period_start, quarter_of, recognised
+from .check import Stack, flagged, group_codes, period_start, quarter_of, recognised
 from .clean import more_rows
+from .links import absent_places, dangling, wrong_places
 from .schema import layout
 
 
 def cross_problems(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
-    """Contradictions between tables: cases without exposure, and an extract larger than the totals it is part of."""
-    problems: list[Problem] = []
+    """Contradictions between tables: what a city owes, codes and places that do not meet, cases without exposure, and
+    an extract larger than the totals it is part of."""
+    problems = absent_places(tables, plan) + wrong_places(tables, plan) + dangling(tables)
+    tables = {name: flagged(item, problems) for name, item in tables.items()}
     if "case_summary" in tables and "exposure_summary" in tables:
         problems += _cases_without_exposure(tables["case_summary"], tables["exposure_summary"], plan)
     if "claim" in tables and "exposure" in tables:
@@ -46,19 +49,7 @@ def _cases_without_exposure(cases: Stack, exposure: Stack, plan: Plan) -> list[P
     covered = found["place"].isin(exposure.frame["place"].unique()).to_numpy()
     empty = found["insured"].isna().to_numpy() & (exposure.clean & covered)
     zero = np.flatnonzero(wanted & ((found["insured"] == 0).to_numpy() | empty))
-    problems = _zero_exposure(cases, zero, "cases")
-    if exposure.clean:
-        absent = pd.Series(np.flatnonzero(wanted & ~covered))
-        for _, rows in absent.groupby([found["place"].to_numpy()[absent], cases.part[absent]], sort=False):
-            i = int(rows.iloc[0])
-            problems.append(
-                Problem(
-                    key="exposure_absent",
-                    where=cases.where(i, "place"),
-                    values={"place": plan.place_name(found["place"].iat[i]), "more": more_rows(len(rows))},
-                )
-            )
-    return problems
+    return _zero_exposure(cases, zero, "cases")
 
 
 def _zero_exposure(item: Stack, rows: np.ndarray, column: str) -> list[Problem]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from ..core import Gate
 from ..plans import Plan
 from .check import Stack, group_codes, period_start, quarter_of
 from .locate import RawTable
+from .oddities import odd_amounts, odd_columns, places_of
 from .privacy import identifier_gate
 from .schema import layout
 
@@ -25,13 +27,15 @@ def data_gates(tables: Mapping[str, Stack], plan: Plan) -> tuple[Gate, ...]:
         units_declared(tables),
         amounts_plausible(tables),
         places_complete(tables, plan),
-        months_complete(tables),
+        months_complete(tables, plan),
         industry_known(tables),
         unit_code_linkage(tables),
         date_order_share(tables),
         amount_order(tables),
         duplicates(tables),
         exposure_jumps(tables),
+        odd_amounts(tables),
+        odd_columns(tables),
     )
 
 
@@ -39,17 +43,17 @@ def _limit(name: str) -> float:
     return float(layout()["limits"][name])
 
 
-def _at_most(name: str, wrong: int, rows: int, limit: float) -> Gate:
+def _at_most(name: str, wrong: int, rows: int, limit: float, items: Sequence[Any] = ()) -> Gate:
     """A gate on the share of wrong rows; not judged without rows."""
     share = wrong / rows if rows else 0.0
-    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit}
+    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit, "items": list(items[:5]) or "–"}
     return Gate(name=name, passed=share <= limit if rows else None, detail=detail)
 
 
-def _at_least(name: str, wrong: int, rows: int, limit: float) -> Gate:
+def _at_least(name: str, wrong: int, rows: int, limit: float, items: Sequence[Any] = ()) -> Gate:
     """A gate on the share of right rows; not judged without rows."""
     share = (rows - wrong) / rows if rows else 1.0
-    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit}
+    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit, "items": list(items[:5]) or "–"}
     return Gate(name=name, passed=share >= limit if rows else None, detail=detail)
 
 
@@ -152,17 +156,26 @@ def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
     )
 
 
-def months_complete(tables: Mapping[str, Stack]) -> Gate:
+def months_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
     """Every place × industry has insured counts for every month from its first to the last of the table."""
     if "exposure_summary" not in tables:
-        return Gate(name="months_complete", passed=None, detail={"n": 0, "cells": 0})
+        return Gate(name="months_complete", passed=None, detail={"n": 0, "cells": 0, "items": "–"})
     frame = tables["exposure_summary"].frame
     starts = period_start(frame["month"])
     month = (starts.dt.year * 12 + starts.dt.month).to_numpy(float)
     cell = frame.assign(m=month).dropna(subset=["m"]).drop_duplicates(["place", "industry", "m"])
     by = cell.groupby(["place", "industry"], sort=False)["m"].agg(["min", "size"])
-    gap = int((np.nanmax(month, initial=0) - by["min"] + 1 - by["size"]).sum())
-    return Gate(name="months_complete", passed=gap == 0, detail={"n": gap, "cells": int(by["size"].sum()) + gap})
+    gaps = np.nanmax(month, initial=0) - by["min"] + 1 - by["size"]
+    gap = int(gaps.sum())
+    items = [_gap_item(plan, place, industry, int(n)) for (place, industry), n in gaps[gaps > 0].head(5).items()]
+    detail = {"n": gap, "cells": int(by["size"].sum()) + gap, "items": items or "–"}
+    return Gate(name="months_complete", passed=gap == 0, detail=detail)
+
+
+def _gap_item(plan: Plan, place: str, industry: str, n: int) -> dict[str, Any]:
+    known = not plan.industries.empty and industry in set(plan.industries["industry"])
+    name = plan.industry_name(industry) if known else industry
+    return {"key": "gate.months_complete.item", "values": {"place": plan.place_name(place), "industry": name, "n": n}}
 
 
 def industry_known(tables: Mapping[str, Stack]) -> Gate:
@@ -174,7 +187,8 @@ def industry_known(tables: Mapping[str, Stack]) -> Gate:
         if any(column.codes for column in item.table.columns)
     ]
     unknown, rows = sum(n["unknown_industry"] for n in notes), sum(n["rows"] for n in notes)
-    return _at_most("industry_known", unknown, rows, _limit("unknown_industry"))
+    items = [{"key": "gate.cell", "values": values} for n in notes for values in n["unknown_items"]]
+    return _at_most("industry_known", unknown, rows, _limit("unknown_industry"), items)
 
 
 def unit_code_linkage(tables: Mapping[str, Stack]) -> Gate:
@@ -184,44 +198,50 @@ def unit_code_linkage(tables: Mapping[str, Stack]) -> Gate:
     claims, exposure = tables["claim"].frame, tables["exposure"].frame
     known = pd.MultiIndex.from_frame(exposure[["unit_id", "quarter"]]).drop_duplicates()
     wanted = pd.MultiIndex.from_arrays([claims["unit_id"], quarter_of(claims["injury_date"])])
-    linked = int((known.get_indexer(wanted) >= 0).sum())
-    return _at_least("unit_code_linkage", len(claims) - linked, len(claims), _limit("unit_code_linkage"))
+    loose = np.flatnonzero(known.get_indexer(wanted) < 0)
+    items = places_of(tables["claim"], loose, "unit_id")
+    return _at_least("unit_code_linkage", len(loose), len(claims), _limit("unit_code_linkage"), items)
 
 
 def date_order_share(tables: Mapping[str, Stack]) -> Gate:
     """Share of pairs of dates in the order their table expects, over all chains of all tables."""
-    pairs, wrong = 0, 0
+    pairs, wrong, items = 0, 0, []
     for item in tables.values():
         for chain in (*item.table.order, *item.table.sequence):
             for a, b in combinations([c for c in chain if c in item.frame], 2):
                 both = (item.frame[a].notna() & item.frame[b].notna()).to_numpy()
-                pairs += int(both.sum())
-                wrong += int((item.frame[b] < item.frame[a]).to_numpy()[both].sum())
-    return _at_least("date_order_share", wrong, pairs, _limit("date_order_share"))
+                turned = np.flatnonzero((item.frame[b] < item.frame[a]).to_numpy() & both)
+                pairs, wrong = pairs + int(both.sum()), wrong + len(turned)
+                items += places_of(item, turned, b)
+    return _at_least("date_order_share", wrong, pairs, _limit("date_order_share"), items)
 
 
 def amount_order(tables: Mapping[str, Stack]) -> Gate:
     """Rows in which an amount exceeds the one that bounds it: paid > contract, contract > budget."""
-    rows, wrong = 0, 0
+    rows, wrong, items = 0, 0, []
     for item in tables.values():
         for chain in item.table.usually_at_most:
             for a, b in pairwise(chain):
                 both = item.frame[[a, b]].notna().all(axis=1)
-                rows += int(both.sum())
-                wrong += int((item.frame[a] > item.frame[b] + 0.005)[both].sum())
-    return Gate(name="amount_order", passed=wrong == 0 if rows else None, detail={"n": wrong, "rows": rows})
+                over = np.flatnonzero(((item.frame[a] > item.frame[b] + 0.005) & both).to_numpy())
+                rows, wrong = rows + int(both.sum()), wrong + len(over)
+                items += places_of(item, over, a)
+    detail = {"n": wrong, "rows": rows, "items": items[:5] or "–"}
+    return Gate(name="amount_order", passed=wrong == 0 if rows else None, detail=detail)
 
 
 def duplicates(tables: Mapping[str, Stack]) -> Gate:
     """Rows that equal an earlier row in everything but their key: the same event entered twice?"""
-    rows, wrong = 0, 0
+    rows, wrong, items = 0, 0, []
     for item in tables.values():
         if not item.table.suspect:
             continue
         columns = [c.name for c in item.table.kept if c.name not in item.table.key and item.frame[c.name].notna().any()]
         codes, _ = group_codes(item.frame, columns)
-        rows, wrong = rows + len(codes), wrong + len(codes) - len(np.unique(codes))
-    return _at_most("duplicates", wrong, rows, _limit("duplicates"))
+        again = np.flatnonzero(pd.Series(codes).duplicated())
+        rows, wrong = rows + len(codes), wrong + len(again)
+        items += places_of(item, again, item.table.key[0])
+    return _at_most("duplicates", wrong, rows, _limit("duplicates"), items)
 
 
 def exposure_jumps(tables: Mapping[str, Stack]) -> Gate:

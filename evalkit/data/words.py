@@ -16,10 +16,12 @@ from .schema import layout
 
 _PROTECTED = re.compile(r'^="(.*)"$')
 _BLANKS = re.compile(r"\s+")
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+"""Characters without width that copies from web pages and chat programs carry along."""
 
 
 def plain(value: Any) -> str:
-    """A cell as text: NFKC, outer blanks and tabs gone, `="…"` and leading-apostrophe protection undone.
+    """A cell as text: NFKC, outer blanks, tabs and invisible characters gone, `="…"` and leading-apostrophe protection undone.
 
     Whole numbers lose their ".0": spreadsheets hold the code 440100 as 440100.0.
     """
@@ -30,7 +32,7 @@ def plain(value: Any) -> str:
             return ""
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     text = str(value)
-    text = (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()
+    text = (text if text.isascii() else unicodedata.normalize("NFKC", text.translate(_INVISIBLE))).strip()
     if text.startswith('="') and (protected := _PROTECTED.match(text)):
         return protected.group(1).strip()
     return text.removeprefix("'").strip()
@@ -73,8 +75,8 @@ def word_set(name: str) -> frozenset[str]:
     return _word_set(name)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word closest to `word`, for "did you mean"; "" if nothing is near."""
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """The known word closest to `word`, for "did you mean"; "" if none has a similarity of `cutoff` or more."""
     words = [w for w in dict.fromkeys(known) if w]
-    found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(word, words, n=1, cutoff=cutoff)
     return found[0] if found else ""
