@@ -18,12 +18,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """Place in an office file as the person sees it: 1-based rows, column header text."""
+    """Place in an office file as the person sees it: 1-based rows, column header text.
+
+    place  code of the city that the mistake concerns, where a check knows better than the row or the file tells
+    """
 
     file: str | None = None
     sheet: str | None = None
     row: int | None = None
     column: str | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

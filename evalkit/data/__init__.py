@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .canonical import Canonical, InputFile, ingest, read_canonical, restrict, write_canonical
+from .canonical import Canonical, InputFile, ingest, ingest_by_place, read_canonical, restrict, write_canonical
 from .panel import panel
 from .panels import city_panel, firm_panel, last_mature_quarter, outcome_names, policy_panel
 from .privacy import key_for, scan
@@ -21,6 +21,7 @@ __all__ = [
     "city_panel",
     "firm_panel",
     "ingest",
+    "ingest_by_place",
     "key_for",
     "last_mature_quarter",
     "outcome_names",

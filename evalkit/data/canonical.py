@@ -6,14 +6,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..core import Gate, Problem, UserErrors, Where, from_plain, to_plain
+from ..core import Gate, Problem, UserErrors, from_plain, to_plain
 from ..plans import Plan
 from .check import Stack, stack, table_problems
 from .clean import Cleaned, clean
@@ -22,8 +22,9 @@ from .gates import data_gates
 from .locate import read_tables
 from .privacy import protect
 from .read import FileSpec, Source, find, load
-from .schema import TableSpec, layout, table, tables
+from .schema import TableSpec, table, tables
 from .units import unit_problems
+from .withhold import by_place, capped, without
 
 Progress = Callable[[int, int, str], None]
 
@@ -48,6 +49,7 @@ class Canonical:
                (1-based as the person sees it); rows in the order of the files
     gates      findings about the data;  as_of: ISO date up to which they are known
     synthetic  True for made-up data;  origin: one line, who made the data
+    withheld   code of a city → the problems of its files: none of its rows is in the tables
     """
 
     tables: dict[str, pd.DataFrame]
@@ -56,6 +58,7 @@ class Canonical:
     as_of: str
     synthetic: bool
     origin: str = ""
+    withheld: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{name} {len(frame)}" for name, frame in self.tables.items())
@@ -82,12 +85,72 @@ def ingest(
     one go (at most the number of `layout.toml`, then how many more). Files are only ever opened for reading. Results
     do not depend on `key`.
     """
-    sources, problems = _found(Path(root), files)
+    canonical = ingest_by_place(
+        root, files, plan, as_of=as_of, key=key, synthetic=synthetic, origin=origin, progress=progress
+    )
+    if canonical.withheld:
+        raise UserErrors(capped(p for problems in canonical.withheld.values() for p in problems))
+    return canonical
+
+
+def ingest_by_place(
+    root: Path,
+    files: Sequence[FileSpec],
+    plan: Plan,
+    *,
+    as_of: str,
+    key: bytes,
+    synthetic: bool,
+    origin: str = "",
+    progress: Progress | None = None,
+) -> Canonical:
+    """As `ingest`, but cities whose files have problems are left out of all tables and gates and stand in `withheld`.
+
+    What is left is checked again, now without gaps, until it has no problem. Raises UserErrors where a problem
+    concerns no city (`withhold.by_place`) or nothing is left.
+    """
+    read = _read_all(Path(root), files, plan, key, synthetic, progress)
+    parts, problems = read.parts, read.problems
+    stacks = _stacked(parts, read.unread)
+    problems += _contradictions(stacks, plan, as_of)
+    withheld: dict[str, tuple[Problem, ...]] = {}
+    while fresh := {p: found for p, found in by_place(problems, parts, plan).items() if p not in withheld}:
+        withheld |= fresh
+        parts = {name: left for name, own in parts.items() if (left := _left(own, set(withheld)))}
+        if "" in withheld or not parts:
+            raise UserErrors(capped(p for found in withheld.values() for p in found))
+        stacks = _stacked(parts, set())
+        problems = _contradictions(stacks, plan, as_of)
+    return Canonical(
+        tables={name: _finished(item) for name, item in stacks.items()},
+        inputs=_still_read(read.inputs, parts),
+        gates=data_gates(stacks, plan),
+        as_of=as_of,
+        synthetic=synthetic,
+        origin=origin,
+        withheld=withheld,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """Sheets by table, what is wrong with them, and the tables that lack a file or a sheet."""
+
+    parts: dict[str, list[Cleaned]]
+    inputs: tuple[InputFile, ...]
+    problems: list[Problem]
+    unread: set[str]
+
+
+def _read_all(
+    root: Path, files: Sequence[FileSpec], plan: Plan, key: bytes, synthetic: bool, progress: Progress | None
+) -> _Read:
+    sources, problems = _found(root, files)
     parts: dict[str, list[Cleaned]] = {}
     inputs: list[InputFile] = []
     unread: set[str] = set()
     for done, (spec, file) in enumerate(sources, 1):
-        cleaned, wrong, source = _read(Path(root), spec, file, plan, key)
+        cleaned, wrong, source = _read(root, spec, file, plan, key)
         problems += wrong + [p for part in cleaned for p in part.problems]
         problems += _unmarked(cleaned, synthetic)
         parts.setdefault(spec.table, []).extend(cleaned)
@@ -96,20 +159,26 @@ def ingest(
         if progress is not None:
             progress(done, len(sources), file)
     unread |= {spec.table for spec in files if not parts.get(spec.table)}
-    stacks = {
-        name: stack(tables()[name], parts[name], clean=name not in unread) for name in tables() if parts.get(name)
-    }
-    problems += table_problems(stacks, as_of) + cross_problems(stacks, plan)
-    if problems:
-        raise UserErrors(capped(problems))
-    return Canonical(
-        tables={name: _finished(item) for name, item in stacks.items()},
-        inputs=tuple(inputs),
-        gates=data_gates(stacks, plan),
-        as_of=as_of,
-        synthetic=synthetic,
-        origin=origin,
-    )
+    return _Read(parts=parts, inputs=tuple(inputs), problems=problems, unread=unread)
+
+
+def _stacked(parts: Mapping[str, Sequence[Cleaned]], unread: set[str]) -> dict[str, Stack]:
+    return {name: stack(tables()[name], parts[name], clean=name not in unread) for name in tables() if parts.get(name)}
+
+
+def _contradictions(stacks: Mapping[str, Stack], plan: Plan, as_of: str) -> list[Problem]:
+    return table_problems(stacks, as_of) + cross_problems(stacks, plan)
+
+
+def _left(parts: Sequence[Cleaned], places: set[str]) -> list[Cleaned]:
+    return [kept for part in parts if (kept := without(part, places)) is not None]
+
+
+def _still_read(inputs: Sequence[InputFile], parts: Mapping[str, Sequence[Cleaned]]) -> tuple[InputFile, ...]:
+    """The files that still give rows, with their number."""
+    rows = {(name, p.raw.file, p.raw.sheet): len(p.frame) for name, own in parts.items() for p in own}
+    named = [(i, (i.table, i.path, i.sheet)) for i in inputs]
+    return tuple(replace(i, rows=rows[key]) for i, key in named if key in rows)
 
 
 def _found(root: Path, files: Sequence[FileSpec]) -> tuple[list[tuple[FileSpec, str]], list[Problem]]:
@@ -180,39 +249,6 @@ def _finished(item: Stack) -> pd.DataFrame:
     return item.frame.astype(whole)
 
 
-def capped(problems: Sequence[Problem]) -> list[Problem]:
-    """In the order of files and rows, at most the number of `layout.toml`, then one that counts the rest."""
-    most = int(layout()["limits"]["problems"])
-    ordered = sorted(dict.fromkeys(map(_Keyed, problems)), key=lambda k: k.place)
-    told = [k.problem for k in ordered[:most]]
-    rest = len(ordered) - most
-    return told + ([Problem(key="more_problems", where=Where(), values={"n": rest, "told": most})] if rest > 0 else [])
-
-
-class _Keyed:
-    """A problem with its place as an order and an identity (values may be unhashable)."""
-
-    __slots__ = ("place", "problem")
-
-    def __init__(self, problem: Problem):
-        where = problem.where
-        self.problem = problem
-        self.place = (
-            where.file or "",
-            where.sheet or "",
-            where.row or 0,
-            where.column or "",
-            problem.key,
-            repr(problem.values),
-        )
-
-    def __hash__(self) -> int:
-        return hash(self.place)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and self.place == other.place
-
-
 def write_canonical(canonical: Canonical, folder: Path) -> Path:
     """Store the tables as Parquet and the rest as canonical.json; the folder appears complete or not at all.
 
@@ -231,6 +267,7 @@ def write_canonical(canonical: Canonical, folder: Path) -> Path:
             "as_of": canonical.as_of,
             "synthetic": canonical.synthetic,
             "origin": canonical.origin,
+            "withheld": to_plain(canonical.withheld),
         }
         text = json.dumps(about, ensure_ascii=False, indent=1, sort_keys=True)
         (draft / "canonical.json").write_text(text + "\n", "utf-8")
@@ -262,6 +299,7 @@ def read_canonical(folder: Path) -> Canonical:
         as_of=about["as_of"],
         synthetic=about["synthetic"],
         origin=about["origin"],
+        withheld={place: tuple(from_plain(Problem, p) for p in own) for place, own in about["withheld"].items()},
     )
 
 
@@ -283,8 +321,8 @@ __all__ = [
     "InputFile",
     "Progress",
     "TableSpec",
-    "capped",
     "ingest",
+    "ingest_by_place",
     "read_canonical",
     "restrict",
     "write_canonical",
