@@ -26,24 +26,46 @@ _LINKED = {"project_id": ("project", "enrolment", "training_summary"), "unit_id"
 def absent_places(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
     """Cities that sent some tables but not one they owe; told at the folder of the files they sent.
 
+    What is owed whatever else was sent ("*") is what at least half of the cities do send: a table of a pilot is not.
     Not told where a file of the folder holds rows whose place could not be read: they may be those of the city.
     """
     sent = {name: set(item.frame["place"].dropna().unique()) for name, item in tables.items() if "place" in item.frame}
     problems = []
     for name, item in tables.items():
-        owing = set().union(*(sent[n] for n in _creditors(item, sent))) - sent.get(name, set())
+        owing = set().union(*(sent[n] for n in _creditors(item, sent, plan))) - sent.get(name, set())
         for place in (p for p in plan.cities if p in owing):
             folder = _home(tables.values(), place)
             if not _unplaced(item, folder):
                 known = plan.place_name(place)
                 values = {"place": known, "table": Message(key=f"table.{name}"), "like": _like(item)}
-                problems.append(Problem(key="place_absent", where=Where(file=folder), values=values))
+                where = Where(file=folder, place=place)
+                problems.append(Problem(key="place_absent", where=where, values=values))
     return problems
 
 
-def _creditors(item: Stack, sent: Mapping[str, set[str]]) -> list[str]:
-    due = item.table.due
-    return [n for n in sent if n != item.table.name and ("*" in due or n in due)]
+def without_echoes(problems: Sequence[Problem], lost: Sequence[tuple[str, str]]) -> list[Problem]:
+    """Problems without those that only follow from another one.
+
+    lost   (table, file) that could not be read: a city whose file is there but broken does not owe it
+    A pattern that no file meets is not told where a city is told to owe that very table.
+    """
+    broken = {(f"table.{table}", PurePosixPath(file).parent.as_posix()) for table, file in lost}
+    owed = [p for p in problems if p.key == "place_absent" and (p.values["table"].key, p.where.file) not in broken]
+    tables = {p.values["table"].key for p in owed}
+    return [
+        p
+        for p in problems
+        if (p.key != "place_absent" or p in owed)
+        and not (p.key == "missing_file" and f"table.{p.values['table']}" in tables)
+    ]
+
+
+def _creditors(item: Stack, sent: Mapping[str, set[str]], plan: Plan) -> list[str]:
+    """Tables whose cities owe this one too."""
+    due, name = item.table.due, item.table.name
+    cities = set().union(*sent.values()) & set(plan.cities)
+    usual = "*" in due and 2 * len(sent.get(name, set()) & cities) >= len(cities)
+    return [n for n in sent if n != name and (usual or n in due)]
 
 
 def _home(items: Iterable[Stack], place: str) -> str:

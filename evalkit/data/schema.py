@@ -64,7 +64,7 @@ class TableSpec:
     order           chains of dates that must not run backwards; sequence: breaches are only counted
     at_most         chains of amounts, smaller first; usually_at_most: breaches are only counted
     suspect         True: rows equal in everything but the key are counted as suspected duplicates
-    due             a city that stands in one of these tables owes this one too; "*": in any table
+    due             a city that stands in one of these tables owes this one too; "*": in any, if most send it
     references      column → table in which its values must stand
     """
 
