@@ -121,7 +121,7 @@ def ingest_by_place(
         if "" in withheld or not parts:
             raise UserErrors(capped(p for found in withheld.values() for p in found))
         stacks = _stacked(parts, set())
-        problems = _contradictions(stacks, plan, as_of)
+        problems = [p for p in _contradictions(stacks, plan, as_of) if p.key != "place_absent"]
     return Canonical(
         tables={name: _finished(item) for name, item in stacks.items()},
         inputs=_still_read(read.inputs, parts),

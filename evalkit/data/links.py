@@ -26,7 +26,7 @@ _LINKED = {"project_id": ("project", "enrolment", "training_summary"), "unit_id"
 def absent_places(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
     """Cities that sent some tables but not one they owe; told at the folder of the files they sent.
 
-    What is owed whatever else was sent ("*") is what at least half of the cities do send: a table of a pilot is not.
+    What is owed whatever else was sent ("*") is what more than half of the cities do send: a table of a pilot is not.
     Not told where a file of the folder holds rows whose place could not be read: they may be those of the city.
     """
     sent = {name: set(item.frame["place"].dropna().unique()) for name, item in tables.items() if "place" in item.frame}
@@ -64,7 +64,7 @@ def _creditors(item: Stack, sent: Mapping[str, set[str]], plan: Plan) -> list[st
     """Tables whose cities owe this one too."""
     due, name = item.table.due, item.table.name
     cities = set().union(*sent.values()) & set(plan.cities)
-    usual = "*" in due and 2 * len(sent.get(name, set()) & cities) >= len(cities)
+    usual = "*" in due and 2 * len(sent.get(name, set()) & cities) > len(cities)
     return [n for n in sent if n != name and (usual or n in due)]
 
 
