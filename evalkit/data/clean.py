@@ -167,7 +167,7 @@ def _money(
         data[column.name] = amounts
         per = data.get(column.plausible.per) if column.plausible else None
         problems += unit.problems
-        if not unit.problems:
+        if not unit.problems and not unit.unknown:
             problem = unit.implausible(amounts, None if per is None else np.array(per, dtype=float))
             if problem is not None:
                 (notes["implausible"] if unit.confirmed else problems).append(problem)

@@ -7,6 +7,7 @@ quarters.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -47,17 +48,22 @@ def without_echoes(problems: Sequence[Problem], lost: Sequence[tuple[str, str]])
     """Problems without those that only follow from another one.
 
     lost   (table, file) that could not be read: a city whose file is there but broken does not owe it
-    A pattern that no file meets is not told where a city is told to owe that very table.
+    Of a pattern that no file meets and cities that owe the table, one is told: the cities where each may have had a
+    pattern of its own, else the pattern.
     """
     broken = {(f"table.{table}", PurePosixPath(file).parent.as_posix()) for table, file in lost}
     owed = [p for p in problems if p.key == "place_absent" and (p.values["table"].key, p.where.file) not in broken]
-    tables = {p.values["table"].key for p in owed}
-    return [
-        p
-        for p in problems
-        if (p.key != "place_absent" or p in owed)
-        and not (p.key == "missing_file" and f"table.{p.values['table']}" in tables)
-    ]
+    absent = Counter(p.values["table"].key for p in owed)
+    unmet = Counter(f"table.{p.values['table']}" for p in problems if p.key == "missing_file")
+
+    def echo(problem: Problem) -> bool:
+        if problem.key == "place_absent":
+            table = problem.values["table"].key
+            return problem not in owed or 0 < unmet[table] < absent[table]
+        table = f"table.{problem.values['table']}" if problem.key == "missing_file" else ""
+        return 0 < unmet[table] and absent[table] in range(1, unmet[table] + 1)
+
+    return [p for p in problems if not echo(p)]
 
 
 def _creditors(item: Stack, sent: Mapping[str, set[str]], plan: Plan) -> list[str]:
