@@ -11,8 +11,10 @@ import locale
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
+from unicodedata import category
 
 import typer
 
@@ -20,6 +22,8 @@ from .text import DEFAULT, LANGUAGES, number, t
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="cli.help", pretty_exceptions_enable=False)
 INTERRUPTED = 130
+WIDTH = 200
+"""Characters of a line where the table of problems does not go to a terminal."""
 _LOCALES = {"en": ("en",), "zh-Hant": ("zh_hk", "zh_mo", "zh_tw", "zh-hk", "zh-mo", "zh-tw", "zh_hant", "zh-hant")}
 """Languages that the locale of a system asks for, by the beginning of its name."""
 Folder = Annotated[Path, typer.Argument(help="cli.run.workspace")]
@@ -100,20 +104,21 @@ def publish(
 
 @app.command(help="cli.check.help")
 def check(workspace: Folder) -> None:
+    from .core import UserErrors
+    from .pipeline.check import check as examine
     from .pipeline.live import file_progress
     from .pipeline.pages import gate_words
-    from .pipeline.prepare import ingest
-    from .pipeline.workspace import load_workspace
 
     lang = language()
     with file_progress(lang) as progress:
-        canonical = ingest(load_workspace(workspace), progress)
-    files, rows = len({i.path for i in canonical.inputs}), sum(i.rows for i in canonical.inputs)
-    typer.echo(t("cli.check.clean", lang, files=number(files, lang), rows=number(rows, lang)))
-    failed = [g for g in canonical.gates if g.passed is False]
-    for gate in failed:
-        typer.echo(gate_words({"name": gate.name, "passed": gate.passed, "detail": gate.detail}, lang))
-    raise typer.Exit(3 if any(g.severity == "stop" for g in failed) else 0)
+        checked = examine(workspace, progress)
+    if checked.problems:
+        raise UserErrors(checked.problems)
+    typer.echo(t("cli.check.clean", lang, files=number(checked.files, lang), rows=number(checked.rows, lang)))
+    for gate in checked.gates:
+        line = gate_words({"name": gate.name, "passed": gate.passed, "detail": gate.detail}, lang)
+        typer.echo(visible(line))
+    raise typer.Exit(checked.exit_code)
 
 
 @app.command(help="cli.lab.help")
@@ -145,7 +150,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rest, asked = _without_lang(list(sys.argv[1:] if arguments is None else arguments))
     os.environ["EVALKIT_LANG"] = lang = _chosen(asked)
     try:
-        _translated(lang)(args=rest, prog_name="evalkit")
+        sys.exit(_translated(lang)(args=rest, prog_name="evalkit", standalone_mode=False) or 0)
+    except typer.BadParameter.__bases__ as error:
+        if rest:
+            _print_problems(UserErrors([_option_problem(error, rest)]), lang)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(INTERRUPTED)
     except UserErrors as error:
         _print_problems(error, lang)
         sys.exit(2)
@@ -267,5 +278,34 @@ def _print_problems(error: Any, lang: str) -> None:
     for name in names:
         table.add_column(t(f"cli.problems.{name}", lang), overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if row[n] is None else str(row[n])) for n in names))
-    Console(stderr=True).print(table)
+        table.add_row(*(Text("" if row[n] is None else visible(str(row[n]))) for n in names))
+    console = Console(stderr=True)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH
+    console.print(table)
+
+
+def visible(words: str) -> str:
+    """Words with every character that a terminal would obey, or that turns the direction of writing, spelt out."""
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return "".join(c.encode("unicode_escape").decode() if category(c) in hidden else c for c in words)
+
+
+def _option_problem(error: Any, words: Sequence[str]) -> Any:
+    """A mistake in the command itself, in the words of the other mistakes."""
+    from .core import Problem
+
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "evalkit"
+    values: dict[str, Any] = {"command": f"{command} --help"}
+    if hasattr(error, "option_name"):
+        known = sorted(o for p in context.command.params for o in p.opts) if context else []
+        near = next(iter(get_close_matches(error.option_name, known, n=1)), "–")
+        values |= {"option": error.option_name, "known": known, "near": near}
+        return Problem(key="option_unknown", values=values)
+    if getattr(error, "param", None) is not None:
+        name = error.param.opts[0] if error.param.opts else error.param.name
+        key = "option_missing" if hasattr(error, "param_type") else "option_value"
+        return Problem(key=key, values={**values, "option": name, "help": error.param.help or name})
+    known = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    return Problem(key="command_unclear", values={**values, "known": known, "words": " ".join(words)})
