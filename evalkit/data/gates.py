@@ -212,7 +212,7 @@ def date_order_share(tables: Mapping[str, Stack]) -> Gate:
                 both = (item.frame[a].notna() & item.frame[b].notna()).to_numpy()
                 turned = np.flatnonzero((item.frame[b] < item.frame[a]).to_numpy() & both)
                 pairs, wrong = pairs + int(both.sum()), wrong + len(turned)
-                items += places_of(item, turned, b)
+                items += [place for place in places_of(item, turned, b) if place not in items]
     return _at_least("date_order_share", wrong, pairs, _limit("date_order_share"), items)
 
 

@@ -24,13 +24,36 @@ _LINKED = {"project_id": ("project", "enrolment", "training_summary"), "unit_id"
 """Columns that tie rows of several tables to one city."""
 
 
+def strays(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
+    """Rows of another city in a file that is one city's: told by sheet and city, at the first row.
+
+    A file is one city's where at least five rows and nine in ten are. What the province sends may speak of any city.
+    """
+    problems = []
+    for item in tables.values():
+        if "place" not in item.frame:
+            continue
+        rows = item.frame[["place"]].assign(part=item.part, row=np.arange(len(item.frame)))[~item.flawed].dropna()
+        counts = rows.groupby(["part", "place"], sort=False).size().rename("n").reset_index()
+        counts["all"] = counts.groupby("part")["n"].transform("sum")
+        own = counts[(counts["n"] >= np.maximum(5, 0.9 * counts["all"])) & (counts["place"] != plan.province)]
+        found = rows.merge(own[["part", "place"]].rename(columns={"place": "usual"}), on="part")
+        for _, other in found[found["place"] != found["usual"]].groupby(["part", "place"], sort=False):
+            problems.append(_wrong_place(item, other, plan, "stray_place"))
+    return problems
+
+
 def absent_places(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
     """Cities that sent some tables but not one they owe; told at the folder of the files they sent.
 
     What is owed whatever else was sent ("*") is what more than half of the cities do send: a table of a pilot is not.
     Not told where a file of the folder holds rows whose place could not be read: they may be those of the city.
     """
-    sent = {name: set(item.frame["place"].dropna().unique()) for name, item in tables.items() if "place" in item.frame}
+    sent = {
+        name: set(item.frame["place"][~item.flawed].dropna().unique())
+        for name, item in tables.items()
+        if "place" in item.frame
+    }
     problems = []
     for name, item in tables.items():
         owing = set().union(*(sent[n] for n in _creditors(item, sent, plan))) - sent.get(name, set())
@@ -104,7 +127,7 @@ def wrong_places(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
         rows = rows.merge(usual[[key, "place"]].rename(columns={"place": "usual"}), on=key)
         wrong = rows[rows["place"] != rows["usual"]]
         for (name, _, _), own in wrong.groupby(["table", "part", "usual"], sort=False):
-            problems.append(_wrong_place(tables[str(name)], own, plan))
+            problems.append(_wrong_place(tables[str(name)], own, plan, "place_differs"))
     return problems
 
 
@@ -115,14 +138,15 @@ def _placed(tables: Mapping[str, Stack], name: str, key: str) -> pd.DataFrame:
     return rows.assign(table=name, part=item.part[keep], row=np.flatnonzero(keep))
 
 
-def _wrong_place(item: Stack, rows: pd.DataFrame, plan: Plan) -> Problem:
-    i = int(rows["row"].iloc[0])
+def _wrong_place(item: Stack, rows: pd.DataFrame, plan: Plan, key: str) -> Problem:
+    i, both = int(rows["row"].iloc[0]), (rows["place"].iloc[0], rows["usual"].iloc[0])
     values = {
-        "found": plan.place_name(rows["place"].iloc[0]),
-        "usual": plan.place_name(rows["usual"].iloc[0]),
+        "found": plan.place_name(both[0]),
+        "usual": plan.place_name(both[1]),
         "more": more_rows(len(rows)),
+        "places": [str(place) for place in both],
     }
-    return Problem(key="place_differs", where=item.where(i, "place"), values=values)
+    return Problem(key=key, where=item.where(i, "place"), values=values)
 
 
 def dangling(tables: Mapping[str, Stack]) -> list[Problem]:

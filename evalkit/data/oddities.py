@@ -74,7 +74,7 @@ def _absent_columns(item: Stack) -> Iterator[dict[str, Any]]:
     raws = [part.raw for part in item.parts]
     for column in item.table.columns:
         lacking = [raw for raw in raws if column.name not in raw.headers and not column.required]
-        usual = len(raws) - len(lacking) >= max(2, 0.75 * len(raws))
+        usual = len(raws) - len(lacking) >= max(2, 0.6 * len(raws))
         for raw in lacking:
             near = nearest(column.header, raw.ignored, cutoff=0.7)
             if near or usual:
