@@ -49,8 +49,9 @@ CITIES = ("440000", "440200", "441500", "445300")
 ID = ("claim_id", "unit_id", "project_id", "activity_id", "person_id")
 
 
-def clean_workspace(folder: Path) -> Path:
-    """Three cities and the province of the Guangdong sample, with the entries of evalkit.toml that find a file."""
+def clean_workspace(folder: Path, since: str = "2023") -> Path:
+    """Three cities and the province of the Guangdong sample, from the year `since` on where a table has a time in every
+    row of many, with the entries of evalkit.toml that find a file."""
     for source in sorted((SAMPLE / "raw").iterdir()):
         if source.name.startswith(CITIES):
             shutil.copytree(source, folder / "raw" / source.name)
@@ -58,7 +59,32 @@ def clean_workspace(folder: Path) -> Path:
     head = head.replace("draws = 10000", f"draws = 10000\nplaces = {list(CITIES[1:])}".replace("'", '"'))
     kept = [e for e in entries if any(folder.glob(e.split('path = "')[1].split('"')[0]))]
     (folder / "evalkit.toml").write_text("\n[[files]]\n".join([head, *kept]), "utf-8")
+    for _, raw in sheets_of(folder):
+        if time := LONG.get(raw.table.name):
+            _shorten(Sheet.open(folder / raw.file), raw, time, since)
     return folder
+
+
+LONG = {"exposure_summary": "month", "case_summary": "month", "exposure": "quarter", "claim": "injury_date"}
+"""Long tables and their column of time."""
+
+
+def _shorten(sheet: Sheet, raw: RawTable, time: str, since: str) -> None:
+    """Leave out the rows before a year; a printed total becomes that of the rest."""
+    early = {int(r) for r, v in zip(raw.rows, raw.columns[time]) if str(v) < since}
+    for row, cells in raw.totals:
+        for name in (n for n, cell in cells.items() if isinstance(_plain(cell), float)):
+            left = [v for r, v in zip(raw.rows, raw.columns[name]) if int(r) not in early]
+            sheet.rows[row - 1][sheet.column(raw, name)] = round(sum(_number(v) for v in left if compact(v)), 6)
+    sheet.rows = [row for i, row in enumerate(sheet.rows, 1) if i not in early]
+    sheet.save()
+
+
+def _plain(cell: Any) -> Any:
+    try:
+        return _number(cell)
+    except ValueError:
+        return cell
 
 
 @dataclass
@@ -280,10 +306,14 @@ def row_gone(b: Bench) -> Target:
 
 
 def _header(b: Bench, required: bool, new: Callable[[str], str | None]) -> Target:
-    raw, name = b.cells(lambda c: c.required == required and not c.personal == "drop")
+    raw, name = b.cells(lambda c: c.required == required and c.personal != "drop")
     sheet = Sheet.open(b.root / raw.file)
     j = sheet.column(raw, name)
-    top = raw.header_row if compact(sheet.rows[raw.header_row - 1][j]) == compact(raw.headers[name]) else raw.header_row - 1
+    top = (
+        raw.header_row
+        if compact(sheet.rows[raw.header_row - 1][j]) == compact(raw.headers[name])
+        else raw.header_row - 1
+    )
     changed = new(raw.headers[name])
     if changed is None:
         for row in sheet.rows[raw.header_row - 2 :]:
@@ -386,14 +416,17 @@ def blanks_and_widths(b: Bench) -> Target:
 
 
 def key_misspelt(b: Bench) -> Target:
-    old, new = b.pick([("seed", "sede"), ("as_of", "asof"), ("encoding", "encodng"), ("draws", "drawz"), ("path", "pth")])
+    old, new = b.pick(
+        [("seed", "sede"), ("as_of", "asof"), ("encoding", "encodng"), ("draws", "drawz"), ("path", "pth")]
+    )
     return b.settings(f"{old} =", f"{new} =")
 
 
 def value_wrong(b: Bench) -> Target:
     old, new = b.pick([
-        ("period = 2025", 'period = "2025"'), ('as_of = "2026', 'as_of = "2o26'), ('encoding = "auto"', 'encoding = "big5"'),
-        ('table = "ledger"', 'table = "ledgers"'), ("public_threshold = 10", "public_threshold = 0"),
+        ("period = 2025", 'period = "2025"'), ('as_of = "2026', 'as_of = "2o26'),
+        ('encoding = "auto"', 'encoding = "big5"'), ('table = "ledger"', 'table = "ledgers"'),
+        ("public_threshold = 10", "public_threshold = 0"),
     ])  # fmt: skip
     return b.settings(old, new)
 
@@ -401,11 +434,11 @@ def value_wrong(b: Bench) -> Target:
 KINDS: dict[str, Callable[[Bench], Target]] = {
     f.__name__: f
     for f in (
-        negative, text_in_number, decimal_count, empty_required, unknown_place, unknown_word, unknown_industry, bad_date,
-        future_date, early_year, claim_dates_turned, project_dates_turned, scientific_id, id_digit, other_place, other_word,
-        amount_times_10000, count_times_10, plausible_change, empty_optional, no_exposure, row_twice, row_gone,
-        header_misspelt, optional_header_misspelt, optional_column_gone, column_in_other_unit, unit_line_wrong, file_gone,
-        file_empty, file_cut, file_twice, byte_damaged, encoding_declared_wrong, other_encoding, blanks_and_widths,
+        negative, text_in_number, decimal_count, empty_required, unknown_place, unknown_word, unknown_industry,
+        bad_date, future_date, early_year, claim_dates_turned, project_dates_turned, scientific_id, id_digit,
+        other_place, other_word, amount_times_10000, count_times_10, plausible_change, empty_optional, no_exposure,
+        row_twice, row_gone, header_misspelt, optional_header_misspelt, optional_column_gone, column_in_other_unit,
+        unit_line_wrong, file_gone, file_empty, file_cut, file_twice, byte_damaged, encoding_declared_wrong, other_encoding, blanks_and_widths,
         key_misspelt, value_wrong,
     )
 }  # fmt: skip

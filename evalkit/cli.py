@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
-from unicodedata import category
 
 import typer
 
-from .text import DEFAULT, LANGUAGES, number, t
+from .text import DEFAULT, LANGUAGES, number, t, visible
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="cli.help", pretty_exceptions_enable=False)
 INTERRUPTED = 130
@@ -103,15 +102,21 @@ def publish(
 
 
 @app.command(help="cli.check.help")
-def check(workspace: Folder) -> None:
+def check(
+    workspace: Folder,
+    out: Annotated[Path | None, typer.Option(help="cli.check.out", metavar="FILE.xlsx")] = None,
+) -> None:
     from .core import UserErrors
     from .pipeline.check import check as examine
+    from .pipeline.check import write_sheet
     from .pipeline.live import file_progress
     from .pipeline.pages import gate_words
 
     lang = language()
     with file_progress(lang) as progress:
         checked = examine(workspace, progress)
+    if out is not None:
+        write_sheet(checked.problems, out, workspace, lang)
     if checked.problems:
         raise UserErrors(checked.problems)
     typer.echo(t("cli.check.clean", lang, files=number(checked.files, lang), rows=number(checked.rows, lang)))
@@ -283,12 +288,6 @@ def _print_problems(error: Any, lang: str) -> None:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = WIDTH
     console.print(table)
-
-
-def visible(words: str) -> str:
-    """Words with every character that a terminal would obey, or that turns the direction of writing, spelt out."""
-    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
-    return "".join(c.encode("unicode_escape").decode() if category(c) in hidden else c for c in words)
 
 
 def _option_problem(error: Any, words: Sequence[str]) -> Any:

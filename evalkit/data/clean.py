@@ -79,7 +79,7 @@ def clean(raw: RawTable, spec: FileSpec, plan: Plan) -> Cleaned:
 def _industries(
     raw: RawTable, column: ColumnSpec, values: np.ndarray, plan: Plan, problems: list[Problem], notes: dict[str, Any]
 ) -> None:
-    """Industries outside the plan's list: counted, and where a few stand in the key of a table that uses the list, told.
+    """Industries outside the plan's list: counted; a few in the key of a table that uses the list are told.
 
     A sheet with a list of its own is the matter of a gate, not of hundreds of problems.
     """

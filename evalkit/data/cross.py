@@ -58,7 +58,7 @@ def _cases_without_exposure(cases: Stack, exposure: Stack, plan: Plan) -> list[P
 def _zero_exposure(
     item: Stack, rows: np.ndarray, column: str, exposure: Stack, cell: list[str], frame: pd.DataFrame | None = None
 ) -> list[Problem]:
-    """One problem for all rows of a cell (place, industry, month; or firm and quarter), with the row of its exposure."""
+    """One problem for all rows of a cell (place, industry, month; firm, quarter), with the row of its exposure."""
     cells = (item.frame if frame is None else frame)[cell].iloc[rows].reset_index(drop=True)
     codes, _ = group_codes(cells, cell)
     problems = []
@@ -66,14 +66,21 @@ def _zero_exposure(
         own = rows[codes == code]
         n = float(item.frame[column].to_numpy()[own].sum()) if column == "cases" else len(own)
         at = _row_of(exposure, cells[codes == code].iloc[0])
-        values = {"n": n, "more": more_rows(len(own)), "at": Message(key="problem.at_row", values=at) if at else "", **at}
+        values = {
+            "n": n,
+            "more": more_rows(len(own)),
+            "at": Message(key="problem.at_row", values=at) if at else "",
+            **at,
+        }
         problems.append(Problem(key="zero_exposure", where=item.where(int(own[0]), column), values=values))
     return problems
 
 
 def _row_of(item: Stack, cell: pd.Series) -> dict[str, Any]:
     """File and row of the first row of a table that has these values; {} if there is none."""
-    found = np.flatnonzero(np.logical_and.reduce([(item.frame[name] == value).to_numpy() for name, value in cell.items()]))
+    found = np.flatnonzero(
+        np.logical_and.reduce([(item.frame[name] == value).to_numpy() for name, value in cell.items()])
+    )
     where = item.where(int(found[0])) if len(found) else None
     return {"file": where.file, "row": where.row} if where else {}
 

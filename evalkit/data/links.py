@@ -31,16 +31,23 @@ def strays(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
     """
     problems = []
     for item in tables.values():
-        if "place" not in item.frame:
-            continue
-        rows = item.frame[["place"]].assign(part=item.part, row=np.arange(len(item.frame)))[~item.flawed].dropna()
-        counts = rows.groupby(["part", "place"], sort=False).size().rename("n").reset_index()
-        counts["all"] = counts.groupby("part")["n"].transform("sum")
-        own = counts[(counts["n"] >= np.maximum(5, 0.9 * counts["all"])) & (counts["place"] != plan.province)]
-        found = rows.merge(own[["part", "place"]].rename(columns={"place": "usual"}), on="part")
-        for _, other in found[found["place"] != found["usual"]].groupby(["part", "place"], sort=False):
+        rows = _guests(item)
+        rows = rows[rows["usual"] != plan.province]
+        for _, other in rows.groupby(["part", "place"], sort=False):
             problems.append(_wrong_place(item, other, plan, "stray_place"))
     return problems
+
+
+def _guests(item: Stack) -> pd.DataFrame:
+    """Rows (place, part, row) of another place than the one their file is of (usual)."""
+    if "place" not in item.frame:
+        return pd.DataFrame({name: [] for name in ("place", "part", "row", "usual")})
+    rows = item.frame[["place"]].assign(part=item.part, row=np.arange(len(item.frame)))[~item.flawed].dropna()
+    counts = rows.groupby(["part", "place"], sort=False).size().rename("n").reset_index()
+    whole = counts.groupby("part")["n"].transform("sum")
+    hosts = counts[counts["n"] >= np.maximum(5, 0.9 * whole)].rename(columns={"place": "usual"})
+    rows = rows.merge(hosts[["part", "usual"]], on="part")
+    return rows[rows["place"] != rows["usual"]]
 
 
 def absent_places(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
@@ -49,14 +56,11 @@ def absent_places(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
     What is owed whatever else was sent ("*") is what more than half of the cities do send: a table of a pilot is not.
     Not told where a file of the folder holds rows whose place could not be read: they may be those of the city.
     """
-    sent = {
-        name: set(item.frame["place"][~item.flawed].dropna().unique())
-        for name, item in tables.items()
-        if "place" in item.frame
-    }
+    sent = {n: set(item.frame["place"].dropna().unique()) for n, item in tables.items() if "place" in item.frame}
+    own = {n: _hosts(tables[n]) for n in sent}
     problems = []
     for name, item in tables.items():
-        owing = set().union(*(sent[n] for n in _creditors(item, sent, plan))) - sent.get(name, set())
+        owing = set().union(*(own[n] for n in _creditors(item, own, plan))) - sent.get(name, set())
         for place in (p for p in plan.cities if p in owing):
             folder = _home(tables.values(), place)
             if not _unplaced(item, folder):
@@ -84,9 +88,16 @@ def without_echoes(problems: Sequence[Problem], lost: Sequence[tuple[str, str]])
             table = problem.values["table"].key
             return problem not in owed or 0 < unmet[table] < absent[table]
         table = f"table.{problem.values['table']}" if problem.key == "missing_file" else ""
-        return 0 < unmet[table] and absent[table] in range(1, unmet[table] + 1)
+        return unmet[table] > 0 and absent[table] in range(1, unmet[table] + 1)
 
     return [p for p in problems if not echo(p)]
+
+
+def _hosts(item: Stack) -> set[str]:
+    """Places that sent rows of their own, not just a row in the file of another."""
+    left = np.ones(len(item.frame), dtype=bool) & ~item.flawed
+    left[_guests(item)["row"].to_numpy(int)] = False
+    return set(item.frame["place"][left].dropna().unique())
 
 
 def _creditors(item: Stack, sent: Mapping[str, set[str]], plan: Plan) -> list[str]:

@@ -65,7 +65,7 @@ def _odd(item: Stack, column: ColumnSpec) -> tuple[int, list[int]]:
 
 
 def odd_columns(tables: Mapping[str, Stack]) -> Gate:
-    """Optional columns that a sheet lacks although the other sheets of the table have it, or a header nearly says it."""
+    """Optional columns that a sheet lacks although the other sheets have it, or a header nearly says it."""
     items = [item for stack in tables.values() for item in _absent_columns(stack)]
     return Gate(name="odd_columns", passed=not items, detail={"n": len(items), "items": items[:5] or "–"})
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from ..core import Problem, UserError, UserErrors, Where
+from ..core import UserError, Where
 
 ENCODINGS: dict[str, str] = {
     "utf-8": "utf-8-sig",
@@ -182,7 +182,7 @@ def decode(content: bytes, declared: str, file: str) -> tuple[str, str]:
     GB18030 bytes are no UTF-8, and bytes that are UTF-8 with Chinese in them are not GB18030 (they would decode into
     nonsense). A few bytes that do not fit in a text that otherwise does are damage, not another encoding.
 
-    Raises UserErrors: unknown_encoding, wrong_encoding, damaged_text (with the row of the first byte that does not fit).
+    Raises UserErrors: unknown_encoding, wrong_encoding, damaged_text (with the row of the first odd byte).
     """
     if declared != "auto" and declared.lower() not in ENCODINGS:
         raise UserError("unknown_encoding", where=Where(file=file), encoding=declared, known=["auto", *ENCODINGS])

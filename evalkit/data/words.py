@@ -16,12 +16,15 @@ from .schema import layout
 
 _PROTECTED = re.compile(r'^="(.*)"$')
 _BLANKS = re.compile(r"\s+")
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
-"""Characters without width that copies from web pages and chat programs carry along."""
+_INVISIBLE = dict.fromkeys(
+    c for c in range(0x2070) if unicodedata.category(chr(c)) in ("Cc", "Cf") and not chr(c).isspace()
+) | {0xFEFF: None}
+"""Characters without a shape: of web pages and chat programs, of terminals, and those that turn the writing round."""
 
 
 def plain(value: Any) -> str:
-    """A cell as text: NFKC, outer blanks, tabs and invisible characters gone, `="…"` and leading-apostrophe protection undone.
+    """A cell as one line of text: NFKC, outer blanks and invisible characters gone, line breaks made blanks, `="…"` and
+    leading-apostrophe protection undone.
 
     Whole numbers lose their ".0": spreadsheets hold the code 440100 as 440100.0.
     """
@@ -31,8 +34,10 @@ def plain(value: Any) -> str:
         if value != value:
             return ""
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    text = str(value)
-    text = (text if text.isascii() else unicodedata.normalize("NFKC", text.translate(_INVISIBLE))).strip()
+    text = str(value).strip()
+    if not text.isprintable():
+        text = " ".join(text.translate(_INVISIBLE).splitlines())
+    text = (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()
     if text.startswith('="') and (protected := _PROTECTED.match(text)):
         return protected.group(1).strip()
     return text.removeprefix("'").strip()

@@ -1,4 +1,4 @@
-"""`evalkit check`: settings and office files looked at in one go, nothing written."""
+"""`evalkit check`: settings and office files looked at in one go; only the list of problems is ever written."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..core import Problem, UserErrors
+from ..core import Problem, UserError, UserErrors
+from ..text import problem_row, t, visible
 from .settings import FILE, toml_rows
 from .workspace import Workspace, examine_workspace, hashing_key
+
+COLUMNS = ("file", "sheet", "row", "column", "expected", "found", "next")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,32 @@ def check(root: Path | str, progress: Callable[[int, int, str], None] | None = N
         files=len({i.path for i in canonical.inputs}),
         rows=sum(i.rows for i in canonical.inputs),
     )
+
+
+def write_sheet(problems: Sequence[Problem], path: Path, root: Path, lang: str) -> None:
+    """The list of problems as a workbook, to be sent to those who mend them; every cell is text, never a formula.
+
+    Raises UserError("out_inside") for a path inside the workspace, which is never written to, and "out_closed" where
+    the file cannot be written.
+    """
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
+    if path.resolve().is_relative_to(Path(root).expanduser().resolve()):
+        raise UserError("out_inside", file=path.name)
+    book = Workbook(write_only=True)
+    page = book.create_sheet()
+    head = [t(f"cli.problems.{name}", lang) for name in COLUMNS]
+    for row in [head, *([problem_row(p, lang)[name] for name in COLUMNS] for p in problems)]:
+        cells = [WriteOnlyCell(page, value=visible("" if value is None else str(value))) for value in row]
+        for cell in cells:
+            cell.data_type = "s"
+            cell.quotePrefix = True
+        page.append(cells)
+    try:
+        book.save(path)
+    except OSError as error:
+        raise UserError("out_closed", folder=path.parent.name) from error
 
 
 def _ingest(workspace: Workspace, key: bytes, progress: Callable[[int, int, str], None] | None) -> Any:

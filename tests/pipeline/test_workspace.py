@@ -77,7 +77,11 @@ def test_problems_that_need_the_plan_are_told_together(workspace: Path) -> None:
         ('"policy_panel"', '"policy_pannel"'),
         ("1989-06-30", "1987-06-30"),
     )
-    assert set(found) == {"workspace_place:workspace.places", "workspace_table:files.table", "workspace_value:workspace.as_of"}
+    assert set(found) == {
+        "workspace_place:workspace.places",
+        "workspace_table:files.table",
+        "workspace_value:workspace.as_of",
+    }
 
 
 @pytest.mark.parametrize(
