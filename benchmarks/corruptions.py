@@ -438,7 +438,8 @@ KINDS: dict[str, Callable[[Bench], Target]] = {
         bad_date, future_date, early_year, claim_dates_turned, project_dates_turned, scientific_id, id_digit,
         other_place, other_word, amount_times_10000, count_times_10, plausible_change, empty_optional, no_exposure,
         row_twice, row_gone, header_misspelt, optional_header_misspelt, optional_column_gone, column_in_other_unit,
-        unit_line_wrong, file_gone, file_empty, file_cut, file_twice, byte_damaged, encoding_declared_wrong, other_encoding, blanks_and_widths,
+        unit_line_wrong, file_gone, file_empty, file_cut, file_twice, byte_damaged,
+        encoding_declared_wrong, other_encoding, blanks_and_widths,
         key_misspelt, value_wrong,
     )
 }  # fmt: skip

@@ -148,6 +148,10 @@ def version() -> None:
     typer.echo(__version__)
 
 
+_MISUSE: Any = typer.BadParameter.__bases__
+"""What a wrong use of the command line raises; typer brings its own copy of click, or uses the common one."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; mistakes of the user are told without a traceback."""
     from .core import GateStopped, UserErrors
@@ -156,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ["EVALKIT_LANG"] = lang = _chosen(asked)
     try:
         sys.exit(_translated(lang)(args=rest, prog_name="evalkit", standalone_mode=False) or 0)
-    except typer.BadParameter.__bases__ as error:
+    except _MISUSE as error:
         if rest:
             _print_problems(UserErrors([_option_problem(error, rest)]), lang)
         sys.exit(2)

@@ -79,7 +79,7 @@ def clean(raw: RawTable, spec: FileSpec, plan: Plan) -> Cleaned:
 def _industries(
     raw: RawTable, column: ColumnSpec, values: np.ndarray, plan: Plan, problems: list[Problem], notes: dict[str, Any]
 ) -> None:
-    """Industries outside the plan's list: counted; a few in the key of a table that uses the list are told.
+    """Industries outside the plan's list: counted; a few in a required column of a sheet that uses the list are told.
 
     A sheet with a list of its own is the matter of a gate, not of hundreds of problems.
     """
@@ -89,7 +89,7 @@ def _industries(
     header = raw.headers[column.name]
     cells = [(int(raw.rows[i]), str(values[i])) for i in odd]
     notes["unknown_items"] += [{"file": raw.file, "row": r, "column": header, "value": v} for r, v in cells[:5]]
-    if column.name in raw.table.key and len(odd) <= 0.1 * len(values):
+    if column.required and len(odd) <= 0.1 * len(values):
         first: dict[str, list[int]] = {}
         for row, value in cells:
             first.setdefault(value, []).append(row)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core import Gate
+from ..core import Gate, Problem
 from ..plans import Plan
 from .check import Stack, group_codes, period_start, quarter_of
 from .locate import RawTable
-from .oddities import odd_amounts, odd_columns, places_of
+from .oddities import gaps, odd_amounts, odd_columns, places_of
 from .privacy import identifier_gate
 from .schema import layout
+from .words import plain
 
 
 def data_gates(tables: Mapping[str, Stack], plan: Plan) -> tuple[Gate, ...]:
@@ -36,6 +37,7 @@ def data_gates(tables: Mapping[str, Stack], plan: Plan) -> tuple[Gate, ...]:
         exposure_jumps(tables),
         odd_amounts(tables),
         odd_columns(tables),
+        gaps(tables),
     )
 
 
@@ -111,7 +113,7 @@ def _plain_number(cell: object) -> float | None:
     if isinstance(cell, (int, float)):
         return float(cell)
     try:
-        return float(str(cell).replace(",", "").strip())
+        return float(plain(cell).replace(",", ""))
     except ValueError:
         return None
 
@@ -135,15 +137,25 @@ def amounts_plausible(tables: Mapping[str, Stack]) -> Gate:
     return Gate(
         name="amounts_plausible",
         passed=not found,
-        detail={"n": len(found), "items": [f"{p.where.file}: {p.where.column}" for p in found[:5]] or "–"},
+        detail={"n": len(found), "items": [_amount_item(p) for p in found[:5]] or "–"},
     )
 
 
+def _amount_item(problem: Problem) -> dict[str, Any]:
+    where = problem.where
+    values = {"file": where.file, "row": where.row, "column": where.column, "median": problem.values["median"]}
+    return {"key": "gate.amounts_plausible.item", "values": values}
+
+
 def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
-    """Every city of the plan stands in every yearly or monthly official table that is there."""
-    names = [n for n in ("exposure_summary", "case_summary", "ledger", "policy_panel") if n in tables]
-    present = {name: set(tables[name].frame["place"].unique()) for name in names}
-    absent = [(name, place) for name in names for place in plan.cities if place not in present[name]]
+    """Every city of the plan stands in every yearly or monthly official table that is there, and every city that sent
+    anything in the tables that two thirds of such cities send."""
+    present = {n: set(item.frame["place"].unique()) for n, item in tables.items() if "place" in item.frame}
+    names = [n for n in ("exposure_summary", "case_summary", "ledger", "policy_panel") if n in present]
+    sent = [p for p in plan.cities if any(p in places for places in present.values())]
+    usual = [n for n in present if n not in names and 3 * len(present[n] & set(sent)) >= 2 * len(sent)]
+    absent = [(name, place) for name in usual for place in sent if place not in present[name]]
+    absent += [(name, place) for name in names for place in plan.cities if place not in present[name]]
     items = [
         {
             "key": "gate.places_complete.item",
@@ -152,7 +164,7 @@ def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
         for name, place in absent[:5]
     ]
     return Gate(
-        name="places_complete", passed=not absent if names else None, detail={"n": len(absent), "items": items or "–"}
+        name="places_complete", passed=not absent if present else None, detail={"n": len(absent), "items": items or "–"}
     )
 
 

@@ -25,7 +25,8 @@ def odd_amounts(tables: Mapping[str, Stack]) -> Gate:
     A series is the rows that agree in the key but for time. A number is odd where its distance from the series'
     median exceeds `limits.odd_factor` times and `limits.odd_spread` times the series' own spread (90 % quantile of the
     distances), both in logs; amounts are taken per person where the table says so. Series of fewer than
-    `limits.odd_rows` positive numbers are not judged, nor are counts below `limits.odd_count`.
+    `limits.odd_rows` positive numbers are not judged, nor are counts below `limits.odd_count`. A count of zero beside
+    an amount per person is odd too.
     """
     checked, found = 0, []
     for item in tables.values():
@@ -33,6 +34,10 @@ def odd_amounts(tables: Mapping[str, Stack]) -> Gate:
             rows, odd = _odd(item, column)
             checked += rows
             found += [{"key": "gate.odd_amounts.item", "values": _cell(item, i, column.name)} for i in odd]
+            if column.plausible and column.plausible.per and column.name in item.frame:
+                none = (item.frame[column.name] > 0) & (item.frame[column.plausible.per] == 0)
+                values = [_cell(item, int(i), column.plausible.per) for i in np.flatnonzero(none)]
+                found += [c for v in values if (c := {"key": "gate.odd_amounts.item", "values": v}) not in found]
     return Gate(
         name="odd_amounts",
         passed=None if not checked else not found,
@@ -62,6 +67,52 @@ def _odd(item: Stack, column: ColumnSpec) -> tuple[int, list[int]]:
         & (by.transform("size") >= limits["odd_rows"])
     )
     return len(use), [int(i) for i in use[odd.to_numpy()]]
+
+
+def gaps(tables: Mapping[str, Stack]) -> Gate:
+    """Periods that a series lacks between its first and its last, where the table is regular and the series nearly is.
+
+    A series is the rows that agree in the key but for time; its periods are those in which its place has any row. It
+    is nearly regular with at least five rows and eight in ten of the periods from its first to its last.
+    """
+    checked, found = 0, []
+    for item in (i for i in tables.values() if i.table.regular):
+        rows, lacking = _gaps(item)
+        checked += rows
+        found += lacking
+    return Gate(
+        name="gaps",
+        passed=None if not checked else not found,
+        detail={"rows": checked, "n": len(found), "items": found[:5] or "–"},
+    )
+
+
+def _gaps(item: Stack) -> tuple[int, list[dict[str, Any]]]:
+    time = next(name for name in item.table.key if item.table.column(name).type in _TIMES)
+    key = [name for name in item.table.key if name != time]
+    rows = item.frame[list(dict.fromkeys(["place", *key, time]))].assign(at=np.arange(len(item.frame))).dropna()
+    rows["series"] = group_codes(rows, key)[0]
+    rows["period"] = rows.groupby("place")[time].rank("dense").astype(int)
+    rows = rows.drop_duplicates(["place", "series", "period"])
+    by = rows.groupby(["place", "series"])["period"].agg(["min", "max", "size"])
+    span = by["max"] - by["min"] + 1
+    nearly = by[(by["size"] < span) & (by["size"] >= np.maximum(5, 0.8 * span))]
+    names = rows.drop_duplicates(["place", "period"]).set_index(["place", "period"])[time]
+    found = []
+    for (place, series), row in nearly.iterrows():
+        own = rows[(rows["series"] == series) & (rows["place"] == place)]
+        for period in sorted(set(range(row["min"], row["max"] + 1)) - set(own["period"])):
+            where = item.where(int(own["at"].iloc[-1]))
+            words = "+".join(str(own[n].iloc[0]) for n in key if not item.table.column(n).personal)
+            values = {"file": where.file, "column": words, "when": _said(names[place, period])}
+            found.append({"key": "gate.gaps.item", "values": values})
+    return len(rows), found
+
+
+def _said(period: Any) -> str:
+    if isinstance(period, pd.Timestamp):
+        return period.date().isoformat()
+    return period if isinstance(period, str) else f"{period:.0f}"
 
 
 def odd_columns(tables: Mapping[str, Stack]) -> Gate:

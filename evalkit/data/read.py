@@ -196,8 +196,8 @@ def decode(content: bytes, declared: str, file: str) -> tuple[str, str]:
         codec = ENCODINGS[wanted or "utf-8"]
         start = _first_bad(content, codec)
         start = next(i for i, byte in enumerate(content) if byte > 127) if start < 0 else start
-        row = None if wanted is None else _row_of(content, start)
-        raise UserError("wrong_encoding", where=Where(file=file, row=row), declared=declared, actual=actual or "?")
+        where = Where(file=file, row=None if wanted is None else _row_of(content, start))
+        raise UserError("wrong_encoding", where=where, declared=declared, actual=actual or "?")
     return _text(content, actual), wanted or actual
 
 

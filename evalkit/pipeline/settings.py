@@ -107,10 +107,9 @@ def examine_settings(root: Path) -> tuple[Settings | None, list[Problem]]:
     problems: list[Problem] = []
     rows = toml_rows(text)
     while unknown := [e for e in _errors(content) if e["type"] == "extra_forbidden"]:
-        for error in unknown:
-            problems.append(_unknown(error["loc"], content, rows))
+        problems += [_unknown(e["loc"], content, rows) for e in unknown]
     errors = _errors(content)
-    problems += [_problem(error, rows) for error in errors]
+    problems += [_problem(e, rows) for e in errors]
     return _usable(content, errors), problems
 
 

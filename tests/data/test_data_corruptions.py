@@ -9,7 +9,8 @@ from benchmarks import corruptions
 CLEAR = [
     "negative", "text_in_number", "empty_required", "unknown_place", "unknown_word", "bad_date", "future_date",
     "claim_dates_turned", "scientific_id", "unknown_industry", "no_exposure", "row_twice", "header_misspelt",
-    "unit_line_wrong", "file_empty", "file_cut", "byte_damaged", "encoding_declared_wrong", "key_misspelt", "value_wrong",
+    "unit_line_wrong", "file_empty", "file_cut", "byte_damaged", "encoding_declared_wrong", "key_misspelt",
+    "value_wrong",
 ]  # fmt: skip
 
 
