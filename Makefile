@@ -2,7 +2,7 @@
 # make test   environment if needed, then every test
 # make check  format, lint, types, fast tests, architecture; runs them all, then fails if one did
 # make golden which numbers of R packages are met (needs EVALKIT_REFERENCE)
-# make soak   the long simulations; tables go to benchmarks/
+# make soak   the long simulations and fifty kills of a running supervisor; tables go to benchmarks/
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: run test check golden soak lock env clean
+.PHONY: run test check golden soak soak-kills lock env clean
 .DEFAULT_GOAL := run
 
 env: $(STAMP)
@@ -45,6 +45,10 @@ soak: $(STAMP)
 	  for scenario in effect heterogeneous; do \
 	    $(BIN)/python benchmarks/coverage.py --what $$what --scenario $$scenario --seeds 1000; done; done
 	@$(BIN)/python benchmarks/npv_coverage.py
+	@$(MAKE) --no-print-directory soak-kills
+
+soak-kills: $(STAMP)
+	@$(BIN)/python tests/pipeline/faulty.py --rounds 50 --log benchmarks/kills.csv
 
 lock:
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --extra dev \

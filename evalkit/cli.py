@@ -260,8 +260,10 @@ def _print_report(report: Any) -> None:
         first = next(o for o in report.outcomes if o.status == "failed")
         typer.echo(t("cli.run.halted", lang, first=ALIKE, reason=reason(task_row(first), lang)), err=True)
         return
+    if report.withheld:
+        _print_withheld(report, lang)
     for outcome in report.outcomes:
-        if outcome.status != "ok":
+        if outcome.status != "ok" and outcome.task.place not in report.withheld:
             name = local(outcome.task.title, lang)
             typer.echo(t("cli.run.failed", lang, name=name, reason=reason(task_row(outcome), lang)))
     typer.echo(t("cli.run.done", lang, **count, seconds=number(report.seconds, lang, 1)))
@@ -271,6 +273,18 @@ def _print_report(report: Any) -> None:
         typer.echo(t("cli.run.peers_behind", lang, edition=report.peers_edition))
     page = report.folder / index_file(lang)
     typer.echo(t("cli.run.index", lang, path=page if page.exists() else report.folder / "index.html"))
+
+
+def _print_withheld(report: Any, lang: str) -> None:
+    """The problems of the withheld cities as `check` prints them, then their names."""
+    from .core import UserErrors
+    from .data import capped
+    from .text import local
+
+    titles = {o.task.place: o.task.title for o in report.outcomes if o.task.kind == "city"}
+    _print_problems(UserErrors(capped(p for own in report.withheld.values() for p in own)), lang)
+    names = [local(titles.get(place, place), lang) for place in report.withheld]
+    typer.echo(t("cli.run.withheld", lang, places=names), err=True)
 
 
 def _print_problems(error: Any, lang: str) -> None:

@@ -21,11 +21,13 @@ PUBLIC = {
         training_results unit_cost verdict wilson with_margins yearly_ledger
     """,
     "evalkit.cea": """
-        Draws PERSPECTIVES RatioSet Schedule UnitCosts accounts annuity averted_draws benefit_flows by_payer
-        ceac ceaf convert decide decision_table discount_factor dominance draw draw_all evpi expected_loss
-        fade fieller frontier frontier_of_means grade_groups icer icer_table in_prices inflate inmb
-        life_annuity net nmb present_value price_years programme_flows psa_from_arrays scenarios schedule
-        survival unit_costs
+        Draws PERSPECTIVES Pooled Portfolio RatioSet RiskAverse Schedule UnitCosts accounts annuity
+        averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_payer ceac ceaf
+        convert daly decide decision_table discount_factor dominance draw draw_all enbs evpi evppi
+        evsi expected_loss fade fieller frontier frontier_of_means grade_groups icer icer_table
+        impact_inventory in_prices inflate inmb life_annuity net nmb one_way pool portfolio present_value price_years
+        programme_flows psa_from_arrays read_psa risk_averse robust_decision scenarios schedule
+        survival threshold_curves tornado two_way unit_costs write_psa years_lost
     """,
     "evalkit.data": """
         Canonical ColumnSpec FileSpec InputFile TableSpec city_panel firm_panel ingest key_for
@@ -33,8 +35,18 @@ PUBLIC = {
         write_canonical
     """,
     "evalkit.did": """
-        ESTIMATORS counterfactual effective_clusters event_study first_difference gap inference leave_one_out
-        log_rate ppml ppml_event_study separated simulated_size twfe
+<<<<<<< HEAD
+        ESTIMATORS SyntheticWeights att_gt balance breakdown counterfactual effective_clusters etwfe
+        event_study first_difference gap honest imputation inference informative leave_one_out
+        log_rate outcomes placebo power ppml ppml_event_study pretrend_power separated
+        simulated_size sunab synthetic_control synthetic_did synthetic_weights trend_evidence twfe
+        two_stage
+=======
+        ESTIMATORS att_gt balance breakdown counterfactual effective_clusters etwfe event_study
+        first_difference gap honest imputation inference informative leave_one_out log_rate outcomes panel_effect placebo
+        power ppml ppml_event_study pretrend_power section_effect separated simulated_size sunab trend_evidence
+        twfe two_stage
+>>>>>>> attgt
     """,
     "evalkit.show": """
         FIGURES check_exhibits display figure_png render

@@ -83,7 +83,7 @@ def submission_date(canonical: Tables, plan: Plan, place: str, period: int) -> G
 def project_insured_apart(canonical: Tables, plan: Plan, place: str, period: int) -> Gate:
     """Nobody insured by project stands in an industry whose rate is computed."""
     if not has(canonical, "exposure_summary") or "insured_type" not in canonical.tables["exposure_summary"]:
-        return _gate(plan, "project_insured_apart", None, place, {"insured": 0, "industries": "–"})
+        return _gate(plan, "project_insured_apart", None, place, {"insured": 0, "industries": {"key": "common.none"}})
     frame = rows_of(canonical, "exposure_summary", plan, place)
     frame = frame.loc[(frame["insured_type"] == "project") & (year_of(frame["month"]) == period)]
     apart = list(plan.settings.get("exclude_from_rates", ()))

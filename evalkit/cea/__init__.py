@@ -8,38 +8,59 @@ from __future__ import annotations
 
 from .benefits import Schedule, benefit_flows, schedule
 from .bridge import Draws, averted_draws
-from .curves import ceac, ceaf, evpi, expected_loss, inmb, nmb, psa_from_arrays
+from .budget import budget_impact
+from .curves import ceac, ceaf, evpi, expected_loss, inmb, nmb, psa_from_arrays, threshold_curves
+from .daly import daly, years_lost
 from .decision import decide
 from .discounting import annuity, discount_factor, life_annuity, survival
 from .distributions import draw, draw_all
+from .evppi import evppi
+from .evsi import enbs, evsi
+from .exchange import read_psa, write_psa
 from .frontier import frontier, frontier_of_means, icer_table
 from .intervals import RatioSet, dominance, fieller, icer
+from .inventory import impact_inventory
 from .ledger import PERSPECTIVES, accounts, by_payer, in_prices, net, present_value, programme_flows
+from .pooling import Pooled, pool
+from .portfolio import Portfolio, portfolio
 from .prices import convert, inflate, price_years
+from .robust import breakdown_mbar, robust_decision
 from .scenarios import decision_table, fade, scenarios
+from .sensitivity import breakeven, one_way, tornado, two_way
 from .unit_costs import UnitCosts, grade_groups, unit_costs
+from .utility import RiskAverse, risk_averse
 
 __all__ = [
     "PERSPECTIVES",
     "Draws",
+    "Pooled",
+    "Portfolio",
     "RatioSet",
+    "RiskAverse",
     "Schedule",
     "UnitCosts",
     "accounts",
     "annuity",
     "averted_draws",
     "benefit_flows",
+    "breakdown_mbar",
+    "breakeven",
+    "budget_impact",
     "by_payer",
     "ceac",
     "ceaf",
     "convert",
+    "daly",
     "decide",
     "decision_table",
     "discount_factor",
     "dominance",
     "draw",
     "draw_all",
+    "enbs",
     "evpi",
+    "evppi",
+    "evsi",
     "expected_loss",
     "fade",
     "fieller",
@@ -48,18 +69,30 @@ __all__ = [
     "grade_groups",
     "icer",
     "icer_table",
+    "impact_inventory",
     "in_prices",
     "inflate",
     "inmb",
     "life_annuity",
     "net",
     "nmb",
+    "one_way",
+    "pool",
+    "portfolio",
     "present_value",
     "price_years",
     "programme_flows",
     "psa_from_arrays",
+    "read_psa",
+    "risk_averse",
+    "robust_decision",
     "scenarios",
     "schedule",
     "survival",
+    "threshold_curves",
+    "tornado",
+    "two_way",
     "unit_costs",
+    "write_psa",
+    "years_lost",
 ]

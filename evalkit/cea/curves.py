@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Curve, Psa, UserError, frozen_array
+from .envelope import sums
 
 
 def psa_from_arrays(
@@ -64,10 +65,39 @@ def inmb(psa: Psa, threshold: float) -> np.ndarray:
     return benefit - benefit[:, [psa.strategies.index(psa.comparator)]]
 
 
-def best_share(benefit: np.ndarray) -> np.ndarray:
-    """(n, s) part of each draw that goes to each strategy: 1 to the best, split equally among exact ties."""
-    top = benefit == benefit.max(axis=1, keepdims=True)
-    return top / top.sum(axis=1, keepdims=True)
+def threshold_curves(psa: Psa, thresholds: Any) -> dict[str, Curve]:
+    """All curves of the threshold in one pass: "ceac", "ceaf", "expected_loss", "evpi".
+
+    `thresholds` (m,) yuan per unit of effect, ≥ 0. The time does not depend on how many there are (`envelope`).
+    Raises UserError("threshold_outside").
+    """
+    grid = frozen_array(np.atleast_1d(np.asarray(thresholds, dtype=float)))
+    if not np.isfinite(grid).all() or (grid < 0).any():
+        raise UserError("threshold_outside", found=", ".join(str(v) for v in grid[~(grid >= 0)][:3]))
+    found = sums(psa.cost, psa.effect, psa.strategies.index(psa.comparator), grid)
+    share, share_error = _mean_and_error(found.share, found.share_square, psa.n)
+    loss, loss_error = _mean_and_error(found.loss, found.loss_square, psa.n)
+    row, best = np.arange(len(grid)), found.mean.argmax(axis=1)
+    chosen = np.full(share.shape, np.nan)
+    chosen[row, best] = 1.0
+    least = loss.argmin(axis=1)
+
+    def curve(name: str, values: np.ndarray, errors: np.ndarray, unit: str) -> Curve:
+        names = ("evpi",) if name == "evpi" else psa.strategies
+        return Curve(
+            name=name,
+            threshold=grid,
+            values={s: frozen_array(values[:, j]) for j, s in enumerate(names)},
+            mc_error={s: frozen_array(errors[:, j]) for j, s in enumerate(names)},
+            unit=unit,
+        )
+
+    return {
+        "ceac": curve("ceac", share, share_error, "share"),
+        "ceaf": curve("ceaf", share * chosen, share_error * chosen, "share"),
+        "expected_loss": curve("expected_loss", loss, loss_error, psa.currency),
+        "evpi": curve("evpi", loss[row, least][:, None], loss_error[row, least][:, None], psa.currency),
+    }
 
 
 def ceac(psa: Psa, thresholds: Any) -> Curve:
@@ -77,7 +107,7 @@ def ceac(psa: Psa, thresholds: Any) -> Curve:
     confidence (净节省的置信度 at threshold 0), is no posterior probability unless a prior was stated.
     Source: Fenwick, Claxton, Sculpher (2001).
     """
-    return _curve("ceac", psa, thresholds, best_share, unit="share")
+    return threshold_curves(psa, thresholds)["ceac"]
 
 
 def ceaf(psa: Psa, thresholds: Any) -> Curve:
@@ -87,14 +117,7 @@ def ceaf(psa: Psa, thresholds: Any) -> Curve:
     share the highest mean, the first in the order of the Psa stands for them. Raises UserError("threshold_outside").
     Source: Fenwick, Claxton, Sculpher (2001).
     """
-
-    def chosen(benefit: np.ndarray) -> np.ndarray:
-        on = np.full(benefit.shape, np.nan)
-        best = int(benefit.mean(axis=0).argmax())
-        on[:, best] = best_share(benefit)[:, best]
-        return on
-
-    return _curve("ceaf", psa, thresholds, chosen, unit="share")
+    return threshold_curves(psa, thresholds)["ceaf"]
 
 
 def expected_loss(psa: Psa, thresholds: Any) -> Curve:
@@ -103,7 +126,7 @@ def expected_loss(psa: Psa, thresholds: Any) -> Curve:
     `thresholds` (m,) yuan per unit of effect, ≥ 0. Returns a Curve with Monte Carlo error; its minimum is the EVPI.
     Raises UserError("threshold_outside"). Source: Alarid-Escudero et al. (2019).
     """
-    return _curve("expected_loss", psa, thresholds, lambda b: b.max(axis=1, keepdims=True) - b, unit=psa.currency)
+    return threshold_curves(psa, thresholds)["expected_loss"]
 
 
 def evpi(psa: Psa, thresholds: Any) -> Curve:
@@ -113,34 +136,9 @@ def evpi(psa: Psa, thresholds: Any) -> Curve:
     the number of programmes that the decision concerns for a population. Not defined where the mean is not (df < 3):
     `decide` gives no Psa there.
     """
-    loss = expected_loss(psa, thresholds)
-    stacked = np.stack([loss.values[s] for s in psa.strategies])
-    errors = np.stack([loss.mc_error[s] for s in psa.strategies])
-    best = stacked.argmin(axis=0)
-    column = np.arange(stacked.shape[1])
-    return Curve(
-        name="evpi",
-        threshold=loss.threshold,
-        values={"evpi": frozen_array(stacked[best, column])},
-        mc_error={"evpi": frozen_array(errors[best, column])},
-        unit=psa.currency,
-    )
+    return threshold_curves(psa, thresholds)["evpi"]
 
 
-def _curve(name: str, psa: Psa, thresholds: Any, per_draw: Any, *, unit: str) -> Curve:
-    """Mean and Monte Carlo error over draws of a per-draw quantity (n, s), at each threshold."""
-    grid = frozen_array(np.atleast_1d(np.asarray(thresholds, dtype=float)))
-    if not np.isfinite(grid).all() or (grid < 0).any():
-        raise UserError("threshold_outside", found=", ".join(str(v) for v in grid[~(grid >= 0)][:3]))
-    mean, error = np.empty((2, len(grid), len(psa.strategies)))
-    for row, threshold in enumerate(grid):
-        values = per_draw(nmb(psa, float(threshold)))
-        mean[row] = values.mean(axis=0)
-        error[row] = values.std(axis=0) / np.sqrt(psa.n)
-    return Curve(
-        name=name,
-        threshold=grid,
-        values={s: frozen_array(mean[:, j]) for j, s in enumerate(psa.strategies)},
-        mc_error={s: frozen_array(error[:, j]) for j, s in enumerate(psa.strategies)},
-        unit=unit,
-    )
+def _mean_and_error(total: np.ndarray, square: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    mean = total / n
+    return mean, np.sqrt(np.maximum(square / n - mean**2, 0.0) / n)

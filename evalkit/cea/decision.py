@@ -27,9 +27,11 @@ COMPARATOR, PROGRAMME = "usual", "programme"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sides:
-    """Both sides of the account, per draw and on average, at the valuation date."""
+class Sides:
+    """Both sides of the account, per draw and on average, at the valuation date; `draws` over the whole horizon."""
 
+    draws: Draws
+    cost: float
     averted_cost: np.ndarray
     averted: np.ndarray
     programme: np.ndarray
@@ -72,22 +74,39 @@ def decide(
     ("negative_programme_cost").
     Not for one total over severities: each severity has its own effect and its own unit cost.
     """
+    sides = sides_of(draws, costs, programme_cost, perspective=perspective, delay=delay, seed=seed)
+    decision = _decision(sides.draws, costs, sides, sides.cost, perspective, level, _pairs(delay))
+    return decision, None if draws.refused else _psa(sides.draws, costs, sides, perspective, seed)
+
+
+def sides_of(
+    draws: Draws,
+    costs: UnitCosts,
+    programme_cost: float | Parameter | Sequence[Flow],
+    *,
+    perspective: str,
+    delay: float | Sequence[tuple[float, float]],
+    seed: int,
+) -> Sides:
+    """The account behind a decision; parameters and errors as in `decide`."""
     cost = _programme(programme_cost, costs, perspective, seed)
     if draws.n not in (0, costs.n):
         raise UserError("unequal_draws", found=f"effect {draws.n}, cost {costs.n}", n=costs.n)
-    spread = [(1.0, float(delay))] if isinstance(delay, (int, float)) else list(delay)
-    draws, factor = _spread(draws, spread, costs)
-    unit = costs.of(perspective, draws.names)
-    averted = draws.values
-    sides = _Sides(
+    draws, factor = _spread(draws, _pairs(delay), costs)
+    unit, averted = costs.of(perspective, draws.names), draws.values
+    return Sides(
+        draws=draws,
+        cost=float(cost.mean()),
         averted_cost=factor * (averted * unit[: len(averted)]).sum(axis=1),
         averted=averted.sum(axis=1),
         programme=cost[: len(averted)],
         unit=unit,
         factor=factor,
     )
-    decision = _decision(draws, costs, sides, float(cost.mean()), perspective, level, spread)
-    return decision, None if draws.refused else _psa(draws, costs, sides, perspective, seed)
+
+
+def _pairs(delay: float | Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [(1.0, float(delay))] if isinstance(delay, (int, float)) else list(delay)
 
 
 def _spread(draws: Draws, spread: Sequence[tuple[float, float]], costs: UnitCosts) -> tuple[Draws, float]:
@@ -125,7 +144,7 @@ def _same_prices(currency: str | None, price_year: int | None, costs: UnitCosts)
 def _decision(
     draws: Draws,
     costs: UnitCosts,
-    sides: _Sides,
+    sides: Sides,
     programme: float,
     perspective: str,
     level: float,
@@ -151,7 +170,7 @@ def _decision(
     return Decision(**facts, **means, breakeven=_breakeven(draws, sides, programme, *known))
 
 
-def _intervals(sides: _Sides, programme: float, level: float) -> dict[str, Any]:
+def _intervals(sides: Sides, programme: float, level: float) -> dict[str, Any]:
     """Central intervals of NPV and BCR over the draws."""
     tails = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(sides.npv, tails)
@@ -162,7 +181,7 @@ def _intervals(sides: _Sides, programme: float, level: float) -> dict[str, Any]:
     return out
 
 
-def _means(sides: _Sides, programme: float) -> dict[str, Any]:
+def _means(sides: Sides, programme: float) -> dict[str, Any]:
     """Everything that needs a mean over draws, with its Monte Carlo error."""
     n = len(sides.npv)
     averted_cost, averted = float(sides.averted_cost.mean()), float(sides.averted.mean())
@@ -182,7 +201,7 @@ def _means(sides: _Sides, programme: float) -> dict[str, Any]:
     }
 
 
-def _ratio_set(draws: Draws, sides: _Sides, programme: float, level: float) -> dict[str, Any]:
+def _ratio_set(draws: Draws, sides: Sides, programme: float, level: float) -> dict[str, Any]:
     """Fieller set of net cost per injury averted: exact moments of effect and unit costs, df of the effect.
 
     averted cost = a'c with independent a (estimate, scale V) and c (mean m, covariance W): variance
@@ -205,7 +224,7 @@ def _ratio_set(draws: Draws, sides: _Sides, programme: float, level: float) -> d
 
 
 def _breakeven(
-    draws: Draws, sides: _Sides, programme: float, averted_cost: float | None, averted: float | None
+    draws: Draws, sides: Sides, programme: float, averted_cost: float | None, averted: float | None
 ) -> dict[str, float | None]:
     """Where the net saving is nil; None where no such point exists or means are refused.
 
@@ -246,7 +265,7 @@ def _notes(draws: Draws, costs: UnitCosts, perspective: str, spread: Sequence[tu
     return tuple(key for key, holds in said.items() if holds)
 
 
-def _psa(draws: Draws, costs: UnitCosts, sides: _Sides, perspective: str, seed: int) -> Psa:
+def _psa(draws: Draws, costs: UnitCosts, sides: Sides, perspective: str, seed: int) -> Psa:
     """Cost and effect of programme and usual prevention by draw; effects discounted like costs."""
     nothing = np.zeros(draws.n)
     drawn = {f"averted.{k}": draws.values[:, i] for i, k in enumerate(draws.names) if np.ptp(draws.values[:, i]) > 0}

@@ -13,7 +13,7 @@ from ..sources import default, parameter, table
 def price_years(series: str | None = None) -> tuple[int, int]:
     """First and last price year that `series` can convert between (first includes the year before its first index).
 
-    Raises UserError("unknown_parameter") for a series that is not there.
+    Raises UserError("unknown_draw") for a series that is not there.
     """
     series = series or default("price_index")
     index = _index(series)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .arrays import from_plain, frozen_array, to_plain
+    from .bands import BAND_CLUSTERS, Band, maximal_draws
     from .economics import Curve, Decision, Flow, FrontierRow, Psa, Swing
-    from .effects import EffectPath
+    from .effects import EffectPath, Refused, Shares
     from .errors import GateStopped, Problem, UserError, UserErrors, Where
     from .exhibits import Column, Exhibit, Message, Section
     from .origin import Origin, Parameter
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .scores import Gate, Indicator, Score, Scorecard
 
 _HOME = {
+    "BAND_CLUSTERS": "bands",
+    "Band": "bands",
     "MONEY_DF": "rows",
     "NEVER": "panel",
     "Column": "exhibits",
@@ -30,6 +33,8 @@ _HOME = {
     "Dropped": "panel",
     "Effect": "rows",
     "EffectPath": "effects",
+    "Refused": "effects",
+    "Shares": "effects",
     "Exhibit": "exhibits",
     "Flow": "economics",
     "FrontierRow": "economics",
@@ -54,13 +59,16 @@ _HOME = {
     "Where": "errors",
     "from_plain": "arrays",
     "frozen_array": "arrays",
+    "maximal_draws": "bands",
     "row_effect": "rows",
     "to_plain": "arrays",
 }
 
 __all__ = [
+    "BAND_CLUSTERS",
     "MONEY_DF",
     "NEVER",
+    "Band",
     "Column",
     "Curve",
     "Decision",
@@ -82,9 +90,11 @@ __all__ = [
     "Parameter",
     "Problem",
     "Psa",
+    "Refused",
     "Score",
     "Scorecard",
     "Section",
+    "Shares",
     "Swing",
     "Term",
     "UserError",
@@ -92,6 +102,7 @@ __all__ = [
     "Where",
     "from_plain",
     "frozen_array",
+    "maximal_draws",
     "row_effect",
     "to_plain",
 ]

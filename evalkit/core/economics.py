@@ -92,12 +92,16 @@ class FrontierRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """A function of the threshold, one line per strategy, with its Monte Carlo error."""
+    """A function of the threshold, one line per strategy or set of parameters, with its Monte Carlo error.
+
+    floor  what a line without meaning would get, where that is not nil (EVPPI)
+    """
 
     name: str
     threshold: np.ndarray
     values: dict[str, np.ndarray]
     mc_error: dict[str, np.ndarray] = field(default_factory=dict)
+    floor: dict[str, np.ndarray] = field(default_factory=dict)
     unit: str = ""
 
 

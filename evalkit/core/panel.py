@@ -16,7 +16,16 @@ class Dropped:
     """A unit that left the panel, and why (message key `dropped.<reason>`)."""
 
     unit: str
-    reason: Literal["unbalanced", "always_treated", "separation", "missing", "no_exposure", "overlap", "scope"]
+    reason: Literal[
+        "unbalanced",
+        "always_treated",
+        "separation",
+        "missing",
+        "no_exposure",
+        "case_without_exposure",
+        "overlap",
+        "scope",
+    ]
     detail: str = ""
 
 
@@ -87,9 +96,10 @@ class Panel:
 
     def cluster_counts(self) -> tuple[int, int, int]:
         """Number of clusters, of clusters holding a treated unit, and of clusters holding none."""
-        treated = np.unique(self.cluster[self.ever_treated])
-        total = len(np.unique(self.cluster))
-        return total, len(treated), total - len(treated)
+        total, treated = (
+            int(np.count_nonzero(np.bincount(c))) for c in (self.cluster, self.cluster[self.ever_treated])
+        )
+        return total, treated, total - treated
 
     def __repr__(self) -> str:
         g, g1, _ = self.cluster_counts()
@@ -134,13 +144,23 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moments:
-    """Sufficient statistics of a balanced panel by cohort: n (C,), mean (C, T), cross product (C, T, T).
+    """Sufficient statistics of a balanced panel by cohort: size, mean path, cross product around the mean.
 
-    Enough for two-way fixed effects, event study and ATT(g,t) without time-varying covariates
-    (`performance.md` 3). In-house only: cross products of small groups give every path away (`methods.md` 8).
+    cohorts (C,) first treated period, `NEVER` last;  n (C,) units;  mean (C, T);  cross (C, T, T) Σ (y−ȳ)(y−ȳ)'
+    n_clusters   clusters of the panel (codes 0..n_clusters−1)
+    cell_cluster, cell_cohort, cell_n (J,), cell_sum (J, T)   per cluster × cohort: its codes, units and Σ (y−ȳ); None
+                 where every unit is its own cluster and there are too many to list
+
+    Enough for ATT(g,t), two-way fixed effects and event study without time-varying covariates, with their variance by
+    cluster (`performance.md` 3). In-house only: cross products of small groups give every path away (`methods.md` 8).
     """
 
     cohorts: np.ndarray
     n: np.ndarray
     mean: np.ndarray
     cross: np.ndarray
+    n_clusters: int = 0
+    cell_cluster: np.ndarray | None = None
+    cell_cohort: np.ndarray | None = None
+    cell_n: np.ndarray | None = None
+    cell_sum: np.ndarray | None = None

@@ -18,14 +18,14 @@ from ..plans import Plan
 from .check import Stack, flagged, stack, table_problems
 from .clean import Cleaned, clean
 from .cross import cross_problems
-from .gates import data_gates
+from .gates import data_gates, last_month
 from .links import without_echoes
 from .locate import read_tables
 from .privacy import protect
 from .read import FileSpec, Source, find, load
 from .schema import TableSpec, table, tables
 from .units import unit_problems
-from .withhold import by_place, capped, without
+from .withhold import by_place, capped, only, without
 
 Progress = Callable[[int, int, str], None]
 
@@ -51,6 +51,7 @@ class Canonical:
     gates      findings about the data;  as_of: ISO date up to which they are known
     synthetic  True for made-up data;  origin: one line, who made the data
     withheld   code of a city → the problems of its files: none of its rows is in the tables
+    place_gates  code of a city → the same gates by its own rows
     """
 
     tables: dict[str, pd.DataFrame]
@@ -60,6 +61,7 @@ class Canonical:
     synthetic: bool
     origin: str = ""
     withheld: dict[str, tuple[Problem, ...]] = field(default_factory=dict)
+    place_gates: dict[str, tuple[Gate, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{name} {len(frame)}" for name, frame in self.tables.items())
@@ -130,6 +132,7 @@ def ingest_by_place(
         synthetic=synthetic,
         origin=origin,
         withheld=withheld,
+        place_gates=_place_gates(stacks, parts, plan),
     )
 
 
@@ -174,6 +177,18 @@ def _contradictions(stacks: Mapping[str, Stack], plan: Plan, as_of: str) -> list
     """What tables say against themselves, then against each other: a row told once is not told again."""
     alone = table_problems(stacks, as_of)
     return alone + cross_problems({name: flagged(item, alone) for name, item in stacks.items()}, plan)
+
+
+def _place_gates(
+    stacks: Mapping[str, Stack], parts: Mapping[str, Sequence[Cleaned]], plan: Plan
+) -> dict[str, tuple[Gate, ...]]:
+    """The gates of every city by its own rows: what another city sends changes none of them."""
+    until = last_month(stacks)
+    found = {}
+    for city in plan.cities:
+        own = {name: [left for part in sheets if (left := only(part, city))] for name, sheets in parts.items()}
+        found[city] = data_gates(_stacked(own, set()), plan, cities=(city,), until=until)
+    return found
 
 
 def _left(parts: Sequence[Cleaned], places: set[str]) -> list[Cleaned]:
@@ -274,6 +289,7 @@ def write_canonical(canonical: Canonical, folder: Path) -> Path:
             "synthetic": canonical.synthetic,
             "origin": canonical.origin,
             "withheld": to_plain(canonical.withheld),
+            "place_gates": to_plain(canonical.place_gates),
         }
         text = json.dumps(about, ensure_ascii=False, indent=1, sort_keys=True)
         (draft / "canonical.json").write_text(text + "\n", "utf-8")
@@ -306,20 +322,22 @@ def read_canonical(folder: Path) -> Canonical:
         synthetic=about["synthetic"],
         origin=about["origin"],
         withheld={place: tuple(from_plain(Problem, p) for p in own) for place, own in about["withheld"].items()},
+        place_gates={place: tuple(from_plain(Gate, g) for g in own) for place, own in about["place_gates"].items()},
     )
 
 
 def restrict(canonical: Canonical, place: str) -> Canonical:
     """The rows of one place and the files they came from; tables without a place are kept whole.
 
-    place   code as in the plan ("440100"); a place without rows gives empty tables. Gates, as_of and marks stay.
+    place   code as in the plan ("440100"); a place without rows gives empty tables. Gates are those of its own rows.
     """
     kept = {
         name: frame if "place" not in frame else frame[frame["place"] == place].reset_index(drop=True)
         for name, frame in canonical.tables.items()
     }
     used = {(name, file) for name, frame in kept.items() for file in frame["source_file"].unique()}
-    return replace(canonical, tables=kept, inputs=tuple(i for i in canonical.inputs if (i.table, i.path) in used))
+    inputs = tuple(i for i in canonical.inputs if (i.table, i.path) in used)
+    return replace(canonical, tables=kept, inputs=inputs, gates=canonical.place_gates.get(place, canonical.gates))
 
 
 __all__ = [

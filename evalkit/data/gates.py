@@ -13,22 +13,27 @@ from ..core import Gate, Problem
 from ..plans import Plan
 from .check import Stack, group_codes, period_start, quarter_of
 from .locate import RawTable
-from .oddities import gaps, odd_amounts, odd_columns, places_of
+from .oddities import NOTHING, gaps, odd_amounts, odd_columns, places_of
 from .privacy import identifier_gate
 from .schema import layout
 from .words import plain
 
 
-def data_gates(tables: Mapping[str, Stack], plan: Plan) -> tuple[Gate, ...]:
-    """All gates of the data, in the order of a quality checklist; `passed` None where there is nothing to judge."""
+def data_gates(
+    tables: Mapping[str, Stack], plan: Plan, *, cities: Sequence[str] | None = None, until: float | None = None
+) -> tuple[Gate, ...]:
+    """All gates of the data, in the order of a quality checklist; `passed` None where there is nothing to judge.
+
+    cities  that must be there (default: all of the plan);  until: month up to which (`last_month`; default: the last)
+    """
     return (
         identifier_gate({name: item.frame for name, item in tables.items()}),
         rows_reconcile(tables),
         totals_tie(tables),
         units_declared(tables),
         amounts_plausible(tables),
-        places_complete(tables, plan),
-        months_complete(tables, plan),
+        places_complete(tables, plan, plan.cities if cities is None else cities),
+        months_complete(tables, plan, last_month(tables) if until is None else until),
         industry_known(tables),
         unit_code_linkage(tables),
         date_order_share(tables),
@@ -48,14 +53,14 @@ def _limit(name: str) -> float:
 def _at_most(name: str, wrong: int, rows: int, limit: float, items: Sequence[Any] = ()) -> Gate:
     """A gate on the share of wrong rows; not judged without rows."""
     share = wrong / rows if rows else 0.0
-    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit, "items": list(items[:5]) or "–"}
+    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit, "items": list(items[:5]) or NOTHING}
     return Gate(name=name, passed=share <= limit if rows else None, detail=detail)
 
 
 def _at_least(name: str, wrong: int, rows: int, limit: float, items: Sequence[Any] = ()) -> Gate:
     """A gate on the share of right rows; not judged without rows."""
     share = (rows - wrong) / rows if rows else 1.0
-    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit, "items": list(items[:5]) or "–"}
+    detail = {"n": wrong, "rows": rows, "share": share, "limit": limit, "items": list(items[:5]) or NOTHING}
     return Gate(name=name, passed=share >= limit if rows else None, detail=detail)
 
 
@@ -105,7 +110,7 @@ def totals_tie(tables: Mapping[str, Stack]) -> Gate:
     return Gate(
         name="totals_tie",
         passed=None if not checked else not wrong,
-        detail={"checked": checked, "n": len(wrong), "items": first or "–"},
+        detail={"checked": checked, "n": len(wrong), "items": first or NOTHING},
     )
 
 
@@ -128,7 +133,7 @@ def units_declared(tables: Mapping[str, Stack]) -> Gate:
             for header in part.notes["undeclared"]
         }
     )
-    return Gate(name="units_declared", passed=not found, detail={"n": len(found), "items": found[:5] or "–"})
+    return Gate(name="units_declared", passed=not found, detail={"n": len(found), "items": found[:5] or NOTHING})
 
 
 def amounts_plausible(tables: Mapping[str, Stack]) -> Gate:
@@ -137,7 +142,7 @@ def amounts_plausible(tables: Mapping[str, Stack]) -> Gate:
     return Gate(
         name="amounts_plausible",
         passed=not found,
-        detail={"n": len(found), "items": [_amount_item(p) for p in found[:5]] or "–"},
+        detail={"n": len(found), "items": [_amount_item(p) for p in found[:5]] or NOTHING},
     )
 
 
@@ -147,15 +152,15 @@ def _amount_item(problem: Problem) -> dict[str, Any]:
     return {"key": "gate.amounts_plausible.item", "values": values}
 
 
-def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
-    """Every city of the plan stands in every yearly or monthly official table that is there, and every city that sent
-    anything in the tables that two thirds of such cities send."""
+def places_complete(tables: Mapping[str, Stack], plan: Plan, cities: Sequence[str]) -> Gate:
+    """Every one of these cities stands in every yearly or monthly official table that is there, and in the tables that
+    two thirds of all cities send, if it sent any."""
     present = {n: set(item.frame["place"].unique()) for n, item in tables.items() if "place" in item.frame}
     names = [n for n in ("exposure_summary", "case_summary", "ledger", "policy_panel") if n in present]
     sent = [p for p in plan.cities if any(p in places for places in present.values())]
     usual = [n for n in present if n not in names and 3 * len(present[n] & set(sent)) >= 2 * len(sent)]
-    absent = [(name, place) for name in usual for place in sent if place not in present[name]]
-    absent += [(name, place) for name in names for place in plan.cities if place not in present[name]]
+    absent = [(name, place) for name in usual for place in cities if place in sent and place not in present[name]]
+    absent += [(name, place) for name in names for place in cities if place not in present[name]]
     items = [
         {
             "key": "gate.places_complete.item",
@@ -164,23 +169,35 @@ def places_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
         for name, place in absent[:5]
     ]
     return Gate(
-        name="places_complete", passed=not absent if present else None, detail={"n": len(absent), "items": items or "–"}
+        name="places_complete",
+        passed=not absent if present else None,
+        detail={"n": len(absent), "items": items or NOTHING},
     )
 
 
-def months_complete(tables: Mapping[str, Stack], plan: Plan) -> Gate:
-    """Every place × industry has insured counts for every month from its first to the last of the table."""
+def last_month(tables: Mapping[str, Stack]) -> float:
+    """Last month with insured counts, counted from the year 0 (12 a year); 0 where there are none."""
     if "exposure_summary" not in tables:
-        return Gate(name="months_complete", passed=None, detail={"n": 0, "cells": 0, "items": "–"})
-    frame = tables["exposure_summary"].frame
+        return 0.0
+    return float(np.nanmax(_months(tables["exposure_summary"].frame), initial=0))
+
+
+def _months(frame: pd.DataFrame) -> np.ndarray:
     starts = period_start(frame["month"])
-    month = (starts.dt.year * 12 + starts.dt.month).to_numpy(float)
-    cell = frame.assign(m=month).dropna(subset=["m"]).drop_duplicates(["place", "industry", "m"])
+    return (starts.dt.year * 12 + starts.dt.month).to_numpy(float)
+
+
+def months_complete(tables: Mapping[str, Stack], plan: Plan, until: float) -> Gate:
+    """Every place × industry has insured counts for every month from its first to `until`."""
+    if "exposure_summary" not in tables:
+        return Gate(name="months_complete", passed=None, detail={"n": 0, "cells": 0, "items": NOTHING})
+    frame = tables["exposure_summary"].frame
+    cell = frame.assign(m=_months(frame)).dropna(subset=["m"]).drop_duplicates(["place", "industry", "m"])
     by = cell.groupby(["place", "industry"], sort=False)["m"].agg(["min", "size"])
-    gaps = np.nanmax(month, initial=0) - by["min"] + 1 - by["size"]
-    gap = int(gaps.sum())
-    items = [_gap_item(plan, place, industry, int(n)) for (place, industry), n in gaps[gaps > 0].head(5).items()]
-    detail = {"n": gap, "cells": int(by["size"].sum()) + gap, "items": items or "–"}
+    lacking = until - by["min"] + 1 - by["size"]
+    gap = int(lacking.sum())
+    items = [_gap_item(plan, place, industry, int(n)) for (place, industry), n in lacking[lacking > 0].head(5).items()]
+    detail = {"n": gap, "cells": int(by["size"].sum()) + gap, "items": items or NOTHING}
     return Gate(name="months_complete", passed=gap == 0, detail=detail)
 
 
@@ -238,7 +255,7 @@ def amount_order(tables: Mapping[str, Stack]) -> Gate:
                 over = np.flatnonzero(((item.frame[a] > item.frame[b] + 0.005) & both).to_numpy())
                 rows, wrong = rows + int(both.sum()), wrong + len(over)
                 items += places_of(item, over, a)
-    detail = {"n": wrong, "rows": rows, "items": items[:5] or "–"}
+    detail = {"n": wrong, "rows": rows, "items": items[:5] or NOTHING}
     return Gate(name="amount_order", passed=wrong == 0 if rows else None, detail=detail)
 
 

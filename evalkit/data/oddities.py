@@ -16,6 +16,8 @@ from .check import Stack, group_codes
 from .schema import ColumnSpec, layout
 from .words import nearest
 
+NOTHING = {"key": "common.none"}
+"""Items of a gate that found nothing."""
 _TIMES = ("date", "month", "quarter", "year")
 
 
@@ -41,7 +43,7 @@ def odd_amounts(tables: Mapping[str, Stack]) -> Gate:
     return Gate(
         name="odd_amounts",
         passed=None if not checked else not found,
-        detail={"rows": checked, "n": len(found), "items": found[:5] or "–"},
+        detail={"rows": checked, "n": len(found), "items": found[:5] or NOTHING},
     )
 
 
@@ -83,7 +85,7 @@ def gaps(tables: Mapping[str, Stack]) -> Gate:
     return Gate(
         name="gaps",
         passed=None if not checked else not found,
-        detail={"rows": checked, "n": len(found), "items": found[:5] or "–"},
+        detail={"rows": checked, "n": len(found), "items": found[:5] or NOTHING},
     )
 
 
@@ -118,7 +120,7 @@ def _said(period: Any) -> str:
 def odd_columns(tables: Mapping[str, Stack]) -> Gate:
     """Optional columns that a sheet lacks although the other sheets have it, or a header nearly says it."""
     items = [item for stack in tables.values() for item in _absent_columns(stack)]
-    return Gate(name="odd_columns", passed=not items, detail={"n": len(items), "items": items[:5] or "–"})
+    return Gate(name="odd_columns", passed=not items, detail={"n": len(items), "items": items[:5] or NOTHING})
 
 
 def _absent_columns(item: Stack) -> Iterator[dict[str, Any]]:

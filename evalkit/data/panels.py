@@ -11,7 +11,8 @@ from ..core import Dropped, Panel, UserError
 from ..plans import Plan
 from .canonical import Canonical
 from .check import period_start, quarter_of, recognised
-from .panel import label, ordinal, panel
+from .layout import label, ordinal
+from .panel import panel
 
 PRIMARY = "avertable"
 CONTROL = "commute"

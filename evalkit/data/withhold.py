@@ -16,6 +16,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ..core import Problem, Where
 from ..plans import Plan
 from .clean import Cleaned
@@ -45,14 +47,22 @@ def by_place(problems: Iterable[Problem], parts: Parts, plan: Plan) -> dict[str,
 def without(part: Cleaned, places: set[str]) -> Cleaned | None:
     """A sheet without the rows of these places and without its problems; None where nothing is left.
 
-    Rows whose place could not be read go too. Grand totals of a sheet that lost rows can tie no more.
+    Rows whose place could not be read go too.
     """
     own = part.frame["place"]
-    keep = (own.notna() & ~own.isin(places)).to_numpy(bool)
-    if not keep.any():
-        return None
-    if keep.all():
-        return replace(part, problems=(), flaws=frozenset())
+    left = _rows(part, (own.notna() & ~own.isin(places)).to_numpy(bool))
+    return None if left is None else replace(left, problems=(), flaws=frozenset())
+
+
+def only(part: Cleaned, place: str) -> Cleaned | None:
+    """The rows of one place of a sheet; None where it has none."""
+    return _rows(part, (part.frame["place"] == place).to_numpy(bool))
+
+
+def _rows(part: Cleaned, keep: np.ndarray) -> Cleaned | None:
+    """Some rows of a sheet. Grand totals of a sheet that lost rows can tie no more."""
+    if keep.all() or not keep.any():
+        return part if keep.any() else None
     raw = replace(
         part.raw,
         rows=part.raw.rows[keep],
@@ -60,9 +70,8 @@ def without(part: Cleaned, places: set[str]) -> Cleaned | None:
         totals=(),
         counts={**part.raw.counts, "kept": int(keep.sum())},
     )
-    notes = {**part.notes, "rows": int(keep.sum())}
     frame = part.frame[keep].reset_index(drop=True)
-    return replace(part, raw=raw, frame=frame, problems=(), flaws=frozenset(), notes=notes)
+    return replace(part, raw=raw, frame=frame, notes={**part.notes, "rows": int(keep.sum())})
 
 
 def ordered(problems: Iterable[Problem]) -> list[Problem]:

@@ -2,31 +2,87 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 from ..core import Design, EffectPath, Panel
+from .balance import balance
+from .cross_section import section_effect
 from .gap import gap
 from .inference import fit_path, inference
 from .influence import effective_clusters, leave_one_out
-from .ppml import counterfactual, separated
+from .outcomes import outcomes
+from .placebo import placebo
+from .power import power
+from .ppml import counterfactual, informative, separated
 from .rates import log_rate
 from .registry import ESTIMATORS
+from .sensitivity import breakdown, honest, pretrend_power, trend_evidence
 from .size import simulated_size
+from .synthetic import SyntheticWeights, synthetic_weights
+from .two_by_two import panel_effect
 
 __all__ = [
     "ESTIMATORS",
+    "SyntheticWeights",
+    "att_gt",
+    "balance",
+    "breakdown",
     "counterfactual",
     "effective_clusters",
+    "etwfe",
     "event_study",
     "first_difference",
     "gap",
+    "honest",
+    "imputation",
     "inference",
+    "informative",
     "leave_one_out",
     "log_rate",
+    "outcomes",
+    "panel_effect",
+    "placebo",
+    "power",
     "ppml",
     "ppml_event_study",
+    "pretrend_power",
+    "section_effect",
     "separated",
     "simulated_size",
+    "sunab",
+    "synthetic_control",
+    "synthetic_did",
+    "synthetic_weights",
+    "trend_evidence",
     "twfe",
+    "two_stage",
 ]
+
+
+def att_gt(
+    panel: Panel, design: Design | None = None, *, method: Literal["dr", "ipw", "reg"] | None = None
+) -> EffectPath:
+    """ATT(g,t): the effect on every cohort in every period, with one joint covariance (Callaway and Sant'Anna 2021).
+
+    Parameters
+        panel   outcomes (N, T), cohort and cluster (N,); covariates, analytic weights (N, T) where the design or the
+                panel has them, both taken at the base period. A panel with missing cells (`missing="keep"`) is read
+                row by row, as are repeated cross-sections (`Design.sampling="cross_section"`)
+        design  control "never", "not_yet" (every unit untreated by then) or "auto"; base "universal" or "varying";
+                anticipation, covariates, selection window, window of event times shown, rule of inference
+        method  with covariates: "dr" doubly robust, "ipw" weighting (normalised), "reg" outcome regression;
+                `design.adjustment` without it. Without covariates the three coincide
+    Returns an EffectPath in the outcome's unit, rows "cohort=g,time=t"; `combine("event_time")`, `("cohort")`,
+    `("calendar")`, `("overall")` aggregate with the cohorts' sizes and carry the error of estimating them. Rule
+    "analytic" is the published covariance (cluster sums of the influence function, no small-sample factor); "auto" the
+    jackknife over clusters. Cells that cannot be estimated are in `EffectPath.refused` with the reason.
+    Raises UserError: did_unknown_outcome, did_unknown_covariate, did_unknown_rule, no_never_treated,
+    no_not_yet_treated, no_treated_unit, no_comparison_unit, selection_window_outside, effect_not_identified.
+    Not where treatment switches off; not for covariates that the programme moves.
+    """
+    design = design or Design()
+    return fit_path("att_gt", panel, design if method is None else replace(design, adjustment=method))
 
 
 def twfe(panel: Panel, design: Design | None = None) -> EffectPath:
@@ -91,3 +147,102 @@ def ppml_event_study(panel: Panel, design: Design | None = None) -> EffectPath:
     (`EffectPath.combine`), never by averaging log ratios.
     """
     return fit_path("ppml_event_study", panel, design or Design())
+
+
+def etwfe(
+    panel: Panel,
+    design: Design | None = None,
+    *,
+    family: Literal["gaussian", "poisson"] = "gaussian",
+    effects: Literal["unit", "cohort"] = "unit",
+) -> EffectPath:
+    """Extended two-way fixed effects: one effect per cohort and period; Poisson with exposure for counts.
+
+    gaussian  y_it = α_i + λ_t + θ_gt + u_it;   poisson  E[y_it] = exposure · completeness · exp(α_i + λ_t + θ_gt)
+
+    Parameters
+        panel    outcomes (N, T); for "poisson" counts ≥ 0 with exposure and completeness where the panel has them and
+                 no
+                 weights; analytic weights (N, T) are used by "gaussian"
+        design   control "never": all leads, compared with the never treated; otherwise no leads: every untreated cell
+                 compares and a cohort's whole past is its baseline. Covariates enter interacted with every effect
+                 (centred at its cells), with slopes by period and cohort. Anticipation moves the start of effects
+        effects  "unit" effects (they differ from "cohort" dummies where exposure paths, weights or covariates differ
+                 between a cohort's units; dummies are the check)
+    Returns an EffectPath, rows "cohort=g,time=t". Poisson rows are log rate ratios log(Σ observed / Σ μ0) with counts
+    observed and μ0: `combine` adds counts, `averted` gives cases averted, `rate` the difference per 100,000. A cell
+    without a case has ratio 0 and μ0; one whose cohort has no case before the start has no ratio (μ0 = 0); one whose
+    period has no case among comparisons is left out: all noted. Cells without a control are in `EffectPath.refused`.
+    Raises UserError: as `twfe` and, for "poisson", as `ppml`.
+    Not where a cohort's baseline holds a handful of cases: pool cohorts. Source: Wooldridge (2021, 2023).
+    """
+    name = {"gaussian": "etwfe", "poisson": "etwfe_poisson"}[family] + ("" if effects == "unit" else "_cohort")
+    return fit_path(name, panel, design or Design())
+
+
+def sunab(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Sun and Abraham (2021): cohort × period effects with all leads against the never treated, or the last cohort.
+
+    Parameters, units and errors as in `etwfe`, but covariates are plain regressors. Rows "cohort=g,time=t", the base
+    period zero; `combine("event_time")` weighs cohorts by their observations (the interaction-weighted estimator,
+    shares
+    taken as given). "analytic" and "cr1" are the cluster-robust covariance with R fixest's small-sample factor.
+    Not with few never-treated units: they alone carry every comparison; `etwfe` without leads uses all untreated cells.
+    """
+    return fit_path("sunab", panel, design or Design())
+
+
+def imputation(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Imputation (Borusyak, Jaravel and Spiess 2024): outcomes minus what untreated cells say they would have been.
+
+    Unit and period effects are fitted on untreated cells (before notice, and of the never treated) and the effect of a
+    cohort in a period is the weighted mean of what is left there; the efficient estimator where errors are
+    independent. Balanced, without weights and covariates it equals `etwfe` without leads.
+    Parameters
+        panel   outcomes (N, T), missing cells allowed; analytic weights (N, T) in both steps
+        design  anticipation, selection window, covariates (constant within units: a slope by period; others plainly);
+                `window` with a first event time −L < 0 adds the L leads of a regression of its own on untreated cells,
+                the
+                authors' pre-trend test; control "never" is noted, as every untreated cell compares
+    Returns an EffectPath, rows "cohort=g,time=t"; `combine("event_time")` is their horizon, `combine("overall")` the
+    average over treated cells. Rule "analytic" is their conservative covariance (residuals centred at cohort × period
+    averages, clustered); "auto" the cluster jackknife of both steps. Cells without untreated cells to compare are
+    refused.
+    Raises UserError as `att_gt`. Not with a handful of untreated cells a period: they carry every comparison.
+    """
+    return fit_path("imputation", panel, design or Design())
+
+
+def two_stage(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Two-stage difference-in-differences (Gardner 2022): the estimates of `imputation` with GMM covariance.
+
+    Aggregates carry the error of their cells' sizes (rule "analytic", as R did2s, no small-sample factor). With a first
+    event time −L < 0 in `design.window` leads are means of first-stage residuals: shrunk towards zero, no pre-trend
+    test, not for `honest` (noted). Parameters, units and errors as in `imputation`.
+    """
+    return fit_path("two_stage", panel, design or Design())
+
+
+def synthetic_did(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Synthetic difference-in-differences by cohort: weighted comparison units and periods (Arkhangelsky et al. 2021).
+
+    Parameters
+        panel   a rectangle: every unit seen in every period (N, T); exposure weighs cohorts and scales placebos
+        design  control, outcomes, covariates, anticipation, selection window, window of event times, rule of inference
+    Returns an EffectPath in the outcome's unit, rows "cohort=g,time=t" with leads; `combine("overall")` is the average
+    over treated exposure (for one cohort: tau). Inference by "auto": jackknife over clusters with weights kept, placebo
+    where that is undefined, none for one treated cluster (`Design.rule="placebo"` gives it on request). Weights and
+    paths: `synthetic_weights`. Cohorts with fewer than two periods before are in `EffectPath.refused`.
+    Raises UserError as `twfe`, and synthetic_unbalanced, synthetic_weights, synthetic_few_periods.
+    Not where treated units lie far outside the others in level *and* trend, nor as a test with one treated city.
+    """
+    return fit_path("synthetic_did", panel, design or Design())
+
+
+def synthetic_control(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Synthetic control by cohort: comparison units weighted to the path of the treated (Abadie et al. 2010).
+
+    Parameters, result, inference and errors as in `synthetic_did`; no constant and no weights of periods, so that an
+    effect is the plain gap. Not where the treated's level before lies outside the comparison units': no weights reach it.
+    """
+    return fit_path("synthetic_control", panel, design or Design())

@@ -18,7 +18,8 @@ class Cells:
     """The (unit, time) cells in the sample, ordered by unit then time.
 
     event_time (n,) time − cohort, `UNTREATED` for pure comparison units; base (n,) True in each treated unit's
-    reference period; cluster codes are positions among all clusters of the panel, so that they agree across outcomes.
+    reference period; cluster codes are positions among all clusters of the panel, so that they agree across outcomes;
+    free (n,) cells that compare, where that is not told by the event time.
     """
 
     unit: np.ndarray
@@ -28,6 +29,7 @@ class Cells:
     base: np.ndarray
     n_clusters: int
     notes: tuple[str, ...] = ()
+    free: np.ndarray | None = None
 
     @property
     def index(self) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +43,7 @@ class Cells:
 
     def keep(self, rows: np.ndarray) -> Cells:
         """The cells where `rows` (n,) is True."""
-        names = ("unit", "time", "cluster", "event_time", "base")
+        names = ("unit", "time", "cluster", "event_time", "base", *(() if self.free is None else ("free",)))
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
@@ -65,21 +67,9 @@ def select(panel: Panel, design: Design, observed: np.ndarray) -> Cells:
     Raises UserError: no_never_treated, no_not_yet_treated, no_treated_unit, no_comparison_unit,
     selection_window_outside, base_not_universal.
     """
-    if design.base != "universal":
-        raise UserError("base_not_universal", base=design.base)
-    keep_time, notes = _periods(panel, design)
-    cohort, keep_unit, stop = _comparison(panel, design)
-    keep_time = keep_time & (np.arange(panel.n_periods) < stop)
-    treated = cohort < stop
-    always = treated & (cohort - design.anticipation <= np.flatnonzero(keep_time)[0])
-    if (always & keep_unit).any():
-        notes.append("path.note.always_treated")
-    keep_unit &= ~always
-    if not (keep_unit & treated).any():
-        raise UserError("no_treated_unit", treated=int(treated.sum()), always=int(always.sum()))
-    if not (keep_unit & ~treated).any():
-        raise UserError("no_comparison_unit", treated=int(treated.sum()))
-    unit, time = np.nonzero(observed & keep_unit[:, None] & keep_time[None, :])
+    chosen = selection(panel, design)
+    cohort, treated = chosen.cohort, chosen.treated
+    unit, time = np.nonzero(observed & chosen.keep_unit[:, None] & chosen.keep_time[None, :])
     _, cluster = np.unique(panel.cluster, return_inverse=True)
     event = np.where(treated[unit], time - cohort[unit], UNTREATED)
     return Cells(
@@ -87,13 +77,44 @@ def select(panel: Panel, design: Design, observed: np.ndarray) -> Cells:
         time=time,
         cluster=cluster[unit],
         event_time=event,
-        base=time == _base(cohort, treated, keep_time, design)[unit],
+        base=time == base_of(cohort, treated, chosen.keep_time, design)[unit],
         n_clusters=int(cluster.max()) + 1,
-        notes=tuple(notes),
+        notes=chosen.notes,
     )
 
 
-def _periods(panel: Panel, design: Design) -> tuple[np.ndarray, list[str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Who is compared with whom: cohort (N,) capped at T, treated (N,), keep_unit (N,), keep_time (T,)."""
+
+    cohort: np.ndarray
+    treated: np.ndarray
+    keep_unit: np.ndarray
+    keep_time: np.ndarray
+    notes: tuple[str, ...]
+
+
+def selection(panel: Panel, design: Design) -> Selection:
+    """The comparison that the design asks for (`select`), before any cell is looked at."""
+    if design.base != "universal":
+        raise UserError("base_not_universal", base=design.base)
+    keep_time, notes = sampled_periods(panel, design)
+    cohort, keep_unit, stop = _comparison(panel, design)
+    keep_time = keep_time & (np.arange(panel.n_periods) < stop)
+    treated = cohort < stop
+    always = treated & (cohort - design.anticipation <= np.flatnonzero(keep_time)[0])
+    if (always & keep_unit).any():
+        notes.append("path.note.always_treated")
+    keep_unit = keep_unit & ~always
+    if not (keep_unit & treated).any():
+        raise UserError("no_treated_unit", treated=int(treated.sum()), always=int(always.sum()))
+    if not (keep_unit & ~treated).any():
+        raise UserError("no_comparison_unit", treated=int(treated.sum()))
+    return Selection(cohort=cohort, treated=treated, keep_unit=keep_unit, keep_time=keep_time, notes=tuple(notes))
+
+
+def sampled_periods(panel: Panel, design: Design) -> tuple[np.ndarray, list[str]]:
+    """(T,) periods outside the selection window, and notes."""
     keep = np.ones(panel.n_periods, dtype=bool)
     if design.selection_window is None:
         return keep, []
@@ -118,7 +139,7 @@ def _comparison(panel: Panel, design: Design) -> tuple[np.ndarray, np.ndarray, i
     return cohort, ~never, int(cohort[~never].max())
 
 
-def _base(cohort: np.ndarray, treated: np.ndarray, keep_time: np.ndarray, design: Design) -> np.ndarray:
+def base_of(cohort: np.ndarray, treated: np.ndarray, keep_time: np.ndarray, design: Design) -> np.ndarray:
     """(N,) last sampled period before cohort − anticipation; −1 for comparison units."""
     last = np.maximum.accumulate(np.where(keep_time, np.arange(len(keep_time)), -1))
     before = np.clip(cohort - design.anticipation - 1, 0, len(keep_time) - 1)
@@ -191,7 +212,10 @@ def memberships(cells: Cells, rows: list[Row]) -> tuple[np.ndarray, np.ndarray]:
     """(k, G) clusters with cells of the row, and clusters with untreated cells in the row's periods."""
     treated = np.zeros((len(rows), cells.n_clusters), dtype=bool)
     control = np.zeros_like(treated)
-    free = ~cells.post if rows[0].event_time is None else (cells.event_time == UNTREATED)
+    if cells.free is not None:
+        free = cells.free
+    else:
+        free = ~cells.post if rows[0].event_time is None else (cells.event_time == UNTREATED)
     for r, row in enumerate(rows):
         treated[r, cells.cluster[row.cells]] = True
         same_time = np.isin(cells.time, np.unique(cells.time[row.cells]))

@@ -39,8 +39,8 @@ class RowFacts:
 
     @property
     def testable(self) -> np.ndarray:
-        """(k,) True with at least two treated and two comparison clusters, none of them indispensable."""
-        return (self.treated >= 2) & (self.control >= 2) & self.estimable
+        """(k,) True with at least two treated and two comparison clusters, none indispensable, and with df."""
+        return (self.treated >= 2) & (self.control >= 2) & self.estimable & ~np.isnan(self.df)
 
 
 def shares_of(fit: Fit, transform: np.ndarray) -> tuple[Share, ...]:
@@ -80,7 +80,7 @@ def facts_of(path: EffectPath, shares: tuple[Share, ...]) -> RowFacts:
             continue
         reference &= ~live
         total[live] = np.maximum(total[live], part.n_clusters)
-        df[live] = np.fmin(df[live], part.df(rows))
+        df[live] = np.minimum(df[live], part.df(rows))
         estimable[live] &= part.estimable(rows)
         effective[live] = np.minimum(effective[live], part.effective(rows))
         clusters[live] = np.minimum(clusters[live], part.clusters(rows))

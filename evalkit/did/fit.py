@@ -35,7 +35,9 @@ class Fit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One outcome's share of a fit: k terms, estimates, the regression, and counts for count paths."""
+    """One outcome's share of a fit: k terms, estimates, the regression, and counts for count paths; `source` makes the
+    part where the regression only stands for a larger one.
+    """
 
     terms: tuple[Term, ...]
     estimate: np.ndarray
@@ -43,6 +45,13 @@ class Piece:
     notes: tuple[str, ...] = ()
     observed: np.ndarray | None = None
     mu0: np.ndarray | None = None
+    exposure: np.ndarray | None = None
+    source: Callable[[Regression], Part] | None = None
+
+    @property
+    def estimation(self) -> Regression | Part:
+        """What the fit hands over: the regression, or the part made of it."""
+        return self.regression if self.source is None else self.source(self.regression)
 
     def keep(self, rows: np.ndarray) -> Piece:
         """The piece restricted to the rows (k,) that are True."""
@@ -54,6 +63,7 @@ class Piece:
             regression=replace(r, contrast=r.contrast[rows], treated=r.treated[rows], control=r.control[rows]),
             observed=None if self.observed is None else self.observed[rows],
             mu0=None if self.mu0 is None else self.mu0[rows],
+            exposure=None if self.exposure is None else self.exposure[rows],
         )
 
 
@@ -160,9 +170,10 @@ def assemble(method: str, panel: Panel, design: Design, pieces: Sequence[Piece],
         estimate=joined("estimate"),
         observed=joined("observed") if counts else None,
         mu0=joined("mu0") if counts else None,
+        exposure=joined("exposure") if counts and pieces[0].exposure is not None else None,
         design=design,
         unit=panel.outcome_unit,
         notes=tuple(dict.fromkeys(n for p in pieces for n in p.notes)),
         sources=sources,
     )
-    return Fit(path=path, sources=tuple(p.regression for p in pieces))
+    return Fit(path=path, sources=tuple(p.estimation for p in pieces))

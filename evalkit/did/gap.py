@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..core import Effect, EffectPath, Inference, row_effect
-from .inference import t_interval
+from .context import t_interval
 
 
 def gap(first: EffectPath, second: EffectPath, term: str = "att") -> Effect:

@@ -3,8 +3,8 @@
 "auto" (`methods.md` 1): one treated or one comparison cluster → not testable with this design, the effect is shown
 with its placebo rank and nothing else; otherwise the cluster jackknife (CR3) with Satterthwaite degrees of freedom,
 whatever they are (working covariance: identity on the response), with a studentised-randomisation p beside it below 4,
-where every cluster is one unit observed in every period, and no money means below 3. Any other method
-("cr1", "cr2", "cr3", "wild", "permutation", "usual") is given on request and labelled as requested.
+where every cluster is one unit observed in every period, and no money means below 3. Any other method is given on
+request and labelled as requested (`requested`).
 
 Inference always starts from a re-fit through `ESTIMATORS[path.method]` and the path's own `transform`, so that it also
 works after `combine` or `averted`.
@@ -12,20 +12,23 @@ works after `combine` or `averted`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
-from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, UserError, frozen_array
-from . import permutation, size, studentised, wild
-from .facts import RowFacts, Share, covariance_of, facts_of, shares_of, usual_df, usual_vcov
+from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, Shares, UserError, frozen_array
+from . import permutation, replicated, requested, size, studentised
+from .context import Context, refused, t_interval
+from .facts import RowFacts, Share, covariance_of, facts_of, shares_of, usual_vcov
 from .fit import Fit
-from .parts import RegressionPart
+from .parts import RULES, part_of
 from .registry import fit_of
 
-METHODS = ("auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "usual")
+METHODS = (
+    "auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "conley_taber", "ferman_pinto", "usual",
+    *replicated.RULES,
+)  # fmt: skip
 LOW_DF = 4.0
 """Below it a studentised-randomisation p is shown beside the interval, where the design allows one."""
 
@@ -41,12 +44,14 @@ def inference(path: EffectPath, panel: Panel, method: str = "auto") -> EffectPat
 
     path     a path of a registered estimator with its `transform`; panel: the panel it was fitted on
     method   "auto" (the router), "analytic" (the estimator's own published covariance, t(G−1); a regression's is cr1),
-             "cr1", "cr2", "cr3" (Satterthwaite df but for cr1: t(G−1)), "wild" (restricted wild
-             cluster bootstrap, interval by inversion), "permutation" (placebo ranks; exact only where
-             `design.assignment` is "random"), "usual" (textbook standard error, independent rows)
+             "cr1", "cr2", "cr3" (Satterthwaite df but for cr1: t(G−1)), "wild" (restricted wild cluster bootstrap,
+             interval by inversion; cluster draws of the scores where the row is not of one regression), "permutation"
+             (placebo ranks; exact only where `design.assignment` is "random"), "conley_taber", "ferman_pinto" (few
+             treated clusters, each one unit seen in every period), "usual" (textbook standard error, independent rows);
+             for synthetic estimators only "jackknife", "placebo", "bootstrap" (`replicated`)
     Returns a new path with `inference`, `vcov`, `scores` (vcov = scoresᵀ scores) and `vcov_rule`.
-    Raises UserError("did_unknown_rule"), ("did_unknown_method") for a path whose estimator is not registered,
-    ("wild_joint_outcomes") for "wild" on a row that draws on several outcomes, and whatever the estimator raises.
+    A row that the method cannot serve is refused with its reason. Raises UserError("did_unknown_rule"),
+    ("did_unknown_method") for a path whose estimator is not registered, and whatever the estimator raises.
     """
     return attach(path, fit_of(path.method, panel, path.design), panel, method)
 
@@ -55,10 +60,14 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
     """Inference of `path`, a linear map of `fit.path`'s rows, from the fit's regressions."""
     if method not in METHODS:
         raise UserError("did_unknown_rule", rule=method, known=list(METHODS))
+    if replicated.replicates(fit):
+        return replicated.attach(path, fit, panel, method)
+    if method in replicated.RULES:
+        raise UserError("did_rule_by_replication", rule=method, method=path.method)
     transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
     shares = shares_of(fit, transform)
     facts = facts_of(path, shares)
-    rule = {"auto": "cr3", "wild": "cr1", "permutation": "cr1", "usual": "cr1"}.get(method, method)
+    rule = method if method in RULES else "cr3" if method == "auto" else "cr1"
     scores, vcov = covariance_of(shares, rule)
     path = replace(
         path,
@@ -66,6 +75,7 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         vcov=frozen_array(vcov),
         vcov_rule=rule,
         inference=(),
+        shares=_with_covariance(path, fit, rule),
     )
     context = Context(
         path=path,
@@ -75,27 +85,22 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         shares=shares,
         facts=facts,
         placebos=_placebos(path, panel, facts, method),
-        studentised=_studentised(path, fit, panel, transform, facts, method),
+        studentised=_studentised(path, fit, panel, shares, facts, method),
     )
-    if method == "usual":
+    if method == "usual" and fit.regressions:
         path = replace(path, vcov=frozen_array(usual_vcov(fit, transform)), scores=None, vcov_rule="usual")
         context = replace(context, path=path)
     rows = tuple(_row(context, i, method) for i in range(len(path)))
     return replace(path, inference=rows)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """All that judging one row may need."""
-
-    path: EffectPath
-    fit: Fit
-    panel: Panel
-    transform: np.ndarray
-    shares: tuple[Share, ...]
-    facts: RowFacts
-    placebos: permutation.Placebos | None
-    studentised: np.ndarray
+def _with_covariance(path: EffectPath, fit: Fit, rule: str) -> Shares | None:
+    """The path's estimated weights with the covariance of all of the fit's quantities, for later aggregation."""
+    if path.shares is None:
+        return None
+    own = np.eye(sum(part_of(source).width for source in fit.sources))
+    scores, vcov = covariance_of(shares_of(fit, own), rule)
+    return replace(path.shares, vcov=frozen_array(vcov), scores=None if scores is None else frozen_array(scores))
 
 
 def _placebos(path: EffectPath, panel: Panel, facts: RowFacts, method: str) -> permutation.Placebos | None:
@@ -111,14 +116,13 @@ def _placebos(path: EffectPath, panel: Panel, facts: RowFacts, method: str) -> p
 
 
 def _studentised(
-    path: EffectPath, fit: Fit, panel: Panel, transform: np.ndarray, facts: RowFacts, method: str
+    path: EffectPath, fit: Fit, panel: Panel, shares: tuple[Share, ...], facts: RowFacts, method: str
 ) -> np.ndarray:
     """(k,) studentised-randomisation p of the rows whose degrees of freedom call for it; NaN elsewhere."""
-    out = np.full(len(path), np.nan)
     low = facts.testable & ~facts.reference & (facts.df < LOW_DF) & np.isfinite(path.estimate)
     if method == "auto" and low.any():
-        out[low] = studentised.p_values(panel, fit, transform[low], path.design)
-    return out
+        return studentised.p_values(panel, fit, shares, low, path.design)
+    return np.full(len(path), np.nan)
 
 
 def _row(context: Context, i: int, method: str) -> Inference:
@@ -126,32 +130,20 @@ def _row(context: Context, i: int, method: str) -> Inference:
     level = context.path.design.level
     if not np.isfinite(estimate):
         key = "zero_observed" if np.isneginf(estimate) else "no_estimate"
-        return Inference(rule="refused", reason="inference.reason.separated", level=level, refused=_refused(key))
+        return Inference(rule="refused", reason="inference.reason.separated", level=level, refused=refused(key))
     if facts.reference[i]:
         return Inference(rule="reference", reason="inference.reason.reference", level=level)
     if method == "permutation":
-        return _permutation(context, i)
+        return requested.permuted(context, i)
+    if method in requested.FEW_TREATED:
+        return requested.few_treated(context, i, method)
     if not facts.testable[i]:
         return _not_testable(context, i)
     if method == "wild":
-        return _wild(context, i)
+        return requested.wild_bootstrap(context, i)
     if method == "usual":
-        return _usual(context, i)
+        return requested.usual(context, i)
     return _robust(context, i, method)
-
-
-def _refused(key: str) -> str:
-    return f"inference.refused.{key}"
-
-
-def _described(context: Context, i: int) -> dict[str, Any]:
-    """Fields that are description only and come with every rule."""
-    facts = context.facts
-    return {
-        "level": context.path.design.level,
-        "effective_treated": float(facts.effective[i, 0]),
-        "effective_control": float(facts.effective[i, 1]),
-    }
 
 
 def _not_testable(context: Context, i: int) -> Inference:
@@ -167,49 +159,30 @@ def _not_testable(context: Context, i: int) -> Inference:
     return Inference(
         rule="not_testable",
         reason=f"inference.reason.{key}",
-        refused=_refused(key),
+        refused=refused(key),
         p_attainable=None if rank is None else 1 / rank.n,
         extra={} if rank is None else {"placebo_rank": rank.rank, "placebo_of": rank.n},
-        **_described(context, i),
+        **context.described(i),
     )
-
-
-def _std_error(path: EffectPath, i: int) -> float:
-    assert path.vcov is not None
-    return float(np.sqrt(path.vcov[i, i]))
-
-
-def t_interval(estimate: float, std_error: float, df: float, level: float) -> dict[str, Any]:
-    """Statistic, two-sided p and interval from t(df)."""
-    statistic = estimate / std_error if std_error > 0 else np.inf * np.sign(estimate)
-    half = float(stdtrit(df, 0.5 + level / 2)) * std_error
-    return {
-        "std_error": float(std_error),
-        "df": float(df),
-        "statistic": float(statistic),
-        "p_value": float(2 * stdtr(df, -abs(statistic))),
-        "conf_low": float(estimate - half),
-        "conf_high": float(estimate + half),
-    }
 
 
 def _robust(context: Context, i: int, method: str) -> Inference:
     path, facts = context.path, context.facts
     df = float(facts.n_clusters[i] - 1 if method in ("cr1", "analytic") else facts.df[i])
-    se = _std_error(path, i)
+    se = context.std_error(i)
     reason = _reason(context, i, df) if method == "auto" else "requested"
     extra: dict[str, Any] = {} if method in ("cr1", "analytic") else {"working": "inference.note.working_response"}
     if method == "auto":
         extra |= _beside(context, i, df)
     if context.fit.path.method == "first_difference":
-        extra |= _usual_beside(context, i)
+        extra |= requested.usual_beside(context, i)
     return Inference(
         rule="cr3" if method == "auto" else method,
         reason=f"inference.reason.{reason}",
         size=_size(context, i) if method == "auto" else {},
         extra=extra,
         **t_interval(float(path.estimate[i]), se, df, path.design.level),
-        **_described(context, i),
+        **context.described(i),
     )
 
 
@@ -224,7 +197,7 @@ def _size(context: Context, i: int) -> dict[str, float]:
     """Simulated size of the design, for overall rows only (event times would repeat it)."""
     if context.path.terms[i].event_time is not None:
         return {}
-    return size.scenarios(context.fit, context.transform[i], context.path.design, context.panel)
+    return size.scenarios(context.shares, i, context.path.design, context.panel)
 
 
 def _beside(context: Context, i: int, df: float) -> dict[str, Any]:
@@ -234,62 +207,3 @@ def _beside(context: Context, i: int, df: float) -> dict[str, Any]:
     if df < MONEY_DF:
         extra["money"] = "inference.note.no_money_means"
     return extra
-
-
-def _usual(context: Context, i: int) -> Inference:
-    path = context.path
-    return Inference(
-        rule="usual",
-        reason="inference.reason.usual",
-        **t_interval(float(path.estimate[i]), _std_error(path, i), _usual_df(context, i), path.design.level),
-        **_described(context, i),
-    )
-
-
-def _usual_beside(context: Context, i: int) -> dict[str, Any]:
-    se = float(np.sqrt(usual_vcov(context.fit, context.transform)[i, i]))
-    return {"usual_std_error": se, "usual_df": _usual_df(context, i)}
-
-
-def _usual_df(context: Context, i: int) -> float:
-    """The fewest residual degrees of freedom of the regressions that the row draws on."""
-    live = [r for r, share in zip(context.fit.regressions, context.shares) if share.live[i]]
-    return float(min(usual_df(context.fit, r) for r in live))
-
-
-def _wild(context: Context, i: int) -> Inference:
-    live = [share for share in context.shares if share.live[i]]
-    if len(live) != 1:
-        raise UserError("wild_joint_outcomes", row=context.path.terms[i].term)
-    part, path = live[0].part, context.path
-    assert isinstance(part, RegressionPart)
-    contrast = part.contrast(live[0].rows[i : i + 1])[0]
-    result = wild.bootstrap(part.system, contrast, level=path.design.level, seed=path.design.seed)
-    shift = float(path.estimate[i]) - float(contrast / part.system.scale @ part.system.beta)
-    return Inference(
-        rule="wild",
-        reason="inference.reason.requested",
-        std_error=_std_error(path, i),
-        statistic=result.statistic,
-        p_value=result.p_value,
-        conf_low=result.conf_low + shift,
-        conf_high=result.conf_high + shift,
-        p_attainable=result.p_attainable,
-        extra={"draws": result.draws, "weights": result.weights},
-        **_described(context, i),
-    )
-
-
-def _permutation(context: Context, i: int) -> Inference:
-    rank = permutation.rank_of(context.placebos, context.transform[i])
-    if rank is None:
-        return Inference(rule="refused", reason="inference.reason.requested", refused=_refused("no_permutation"))
-    exact = context.path.design.assignment == "random"
-    return Inference(
-        rule="permutation",
-        reason="inference.reason.permutation_exact" if exact else "inference.reason.placebo",
-        p_value=rank.p_value if exact else None,
-        p_attainable=1 / rank.n,
-        extra={"placebo_rank": rank.rank, "placebo_of": rank.n, "enumerated": rank.enumerated},
-        **_described(context, i),
-    )

@@ -25,6 +25,8 @@ import numpy as np
 
 from ..core import UserError
 
+EXPLICIT = 1_000
+"""Up to this many clusters the matrix behind degrees of freedom is written out."""
 TOLERANCE = 1e-9
 """Relative size below which an eigenvalue counts as zero (columns have unit norm)."""
 
@@ -208,7 +210,30 @@ def estimable_without(system: System, contrast: np.ndarray, inverses: np.ndarray
 def satterthwaite(
     system: System, contrast: np.ndarray, weights: np.ndarray | None = None, working: np.ndarray | None = None
 ) -> np.ndarray:
-    """(k,) degrees of freedom (tr Γ)² / Σ Γ² of the CR2 variance of each contrast (k, p).
+    """(k,) degrees of freedom (tr Γ)² / Σ Γ² of the CR2 variance of each contrast (k, p), Γ = `score_covariance`.
+
+    `weights` (G, p, p) those of another rule than cr2 (influence = weights @ score); `working` as there.
+    """
+    weights = cr2_weights(system) if weights is None else weights
+    out = np.full(len(contrast), np.nan)
+    b = system.gram_weighted if working is None else working
+    total = b.sum(axis=0)
+    for row, c in enumerate(contrast / system.scale):
+        r = weights @ c
+        q = np.einsum("gij,gj->gi", system.gram, r) @ system.bread
+        u = np.einsum("gij,gj->gi", b, r)
+        x, y = np.concatenate([u, q, q], axis=1), np.concatenate([q, u, -(q @ total)], axis=1)
+        own, shared = np.einsum("gi,gi->g", u, r), np.einsum("gi,gi->g", x, y)
+        square = (own**2 - 2 * own * shared).sum() + squares(x, y)
+        if square > 0:
+            out[row] = (own - shared).sum() ** 2 / square
+    return out
+
+
+def score_covariance(
+    system: System, first: np.ndarray, second: np.ndarray, weights: np.ndarray, working: np.ndarray | None = None
+) -> np.ndarray:
+    """(G, G) covariance Γ of the cluster scores of two contrasts (p,) in scaled columns, under a working model.
 
     With a_g = X_g r_g (r_g = R_g c), q_g = M X_g'a_g and W the working covariance of the transformed response
         Γ_gh = δ_gh a_g'W a_g − a_g'W X_g q_h − q_g'X_h'W a_h + q_g' X'WX q_h.
@@ -216,20 +241,19 @@ def satterthwaite(
     convention of the house). Others for comparison: `shared_gram`; `system.gram`, covariance 1/weight, which is R
     clubSandwich's default for weighted and Poisson fits and too liberal for cities (`methods.md` 1).
     """
-    weights = cr2_weights(system) if weights is None else weights
     b = system.gram_weighted if working is None else working
-    total = b.sum(axis=0)
-    out = np.full(len(contrast), np.nan)
-    for row, c in enumerate(contrast / system.scale):
-        r = weights @ c
-        q = np.einsum("gij,gj->gi", system.gram, r) @ system.bread
-        u = np.einsum("gij,gj->gi", b, r)
-        cross = u @ q.T
-        gamma = np.diag(np.einsum("gi,gi->g", u, r)) - cross - cross.T + q @ total @ q.T
-        square = (gamma**2).sum()
-        if square > 0:
-            out[row] = np.trace(gamma) ** 2 / square
-    return out
+    r, s = weights @ first, weights @ second
+    q, p = (np.einsum("gij,gj->gi", system.gram, a) @ system.bread for a in (r, s))
+    u, v = (np.einsum("gij,gj->gi", b, a) for a in (r, s))
+    return np.asarray(np.diag(np.einsum("gi,gi->g", u, s)) - u @ p.T - q @ v.T + q @ b.sum(axis=0) @ p.T)
+
+
+def squares(x: np.ndarray, y: np.ndarray, many: np.ndarray | None = None) -> float:
+    """Σ_gh m_g m_h (x_g'y_h)² with x, y (G, q), m = 1 unless told; never larger than G × q or `EXPLICIT`²."""
+    m = np.ones(len(x)) if many is None else many
+    if len(x) <= EXPLICIT:
+        return float(m @ (x @ y.T) ** 2 @ m)
+    return float((((x * m[:, None]).T @ x) * ((y * m[:, None]).T @ y)).sum())
 
 
 def shared_gram(regression: Regression, system: System) -> np.ndarray:
@@ -250,9 +274,13 @@ def effective_number(system: System, contrast: np.ndarray, member: np.ndarray) -
     Equals G/(1 + cv²) of Carter, Schnepel & Steigerwald 2017 (REStat 99:698) with γ as the clusters' sizes.
     """
     c = system.bread @ (contrast / system.scale)
-    share = np.einsum("i,gij,j->g", c, system.gram, c)[member]
-    square = float((share**2).sum())
-    return float(share.sum() ** 2 / square) if square > 0 else 0.0
+    return inverse_herfindahl(np.einsum("i,gij,j->g", c, system.gram, c)[member])
+
+
+def inverse_herfindahl(share: np.ndarray, many: np.ndarray | float = 1.0) -> float:
+    """(Σ share)² / Σ share², each share occurring `many` times; 0 where all are zero."""
+    square = float((many * share**2).sum())
+    return float((many * share).sum() ** 2 / square) if square > 0 else 0.0
 
 
 def effective_pair(

@@ -67,15 +67,13 @@ class Part(Protocol):
         """(k, 2) effective numbers G1*, G0* (inverse Herfindahl of partial leverage)."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RegressionPart:
-    """The part of a least-squares problem: algebra on its cluster sums (`linalg`)."""
+class ClusterAlgebra:
+    """Answers of a `Part` from cluster sums: `system`, contrasts `own` (width, p), `treated`, `control` (width, G)."""
 
-    regression: Regression
-
-    @cached_property
-    def system(self) -> System:
-        return cluster_system(self.regression)
+    system: System
+    own: np.ndarray
+    treated: np.ndarray
+    control: np.ndarray
 
     @cached_property
     def weights(self) -> np.ndarray:
@@ -89,7 +87,7 @@ class RegressionPart:
 
     @property
     def width(self) -> int:
-        return len(self.regression.contrast)
+        return len(self.own)
 
     @property
     def n_clusters(self) -> int:
@@ -97,7 +95,7 @@ class RegressionPart:
 
     def contrast(self, rows: np.ndarray) -> np.ndarray:
         """(k, p) the rows on the unscaled coefficients."""
-        return rows @ self.regression.contrast
+        return rows @ self.own
 
     def live(self, rows: np.ndarray) -> np.ndarray:
         return np.asarray(self.contrast(rows).any(axis=1))
@@ -125,7 +123,7 @@ class RegressionPart:
 
     def _members(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         uses = (rows != 0).astype(int)
-        return uses @ self.regression.treated > 0, uses @ self.regression.control > 0
+        return uses @ self.treated > 0, uses @ self.control > 0
 
     def _influence(self, rule: str) -> np.ndarray:
         if rule == "cr2":
@@ -133,6 +131,29 @@ class RegressionPart:
         if rule == "cr3":
             return cr3_influence(self.system, self.inverses)
         return cr1_influence(self.system)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RegressionPart(ClusterAlgebra):
+    """The part of a least-squares problem: algebra on its cluster sums (`linalg`)."""
+
+    regression: Regression
+
+    @cached_property
+    def system(self) -> System:  # type: ignore[override]
+        return cluster_system(self.regression)
+
+    @property
+    def own(self) -> np.ndarray:  # type: ignore[override]
+        return self.regression.contrast
+
+    @property
+    def treated(self) -> np.ndarray:  # type: ignore[override]
+        return self.regression.treated
+
+    @property
+    def control(self) -> np.ndarray:  # type: ignore[override]
+        return self.regression.control
 
 
 def part_of(source: Regression | Part) -> Part:

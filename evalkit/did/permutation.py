@@ -14,7 +14,7 @@ from math import comb
 
 import numpy as np
 
-from ..core import Design, Panel, UserError
+from ..core import Design, EffectPath, Panel, UserError
 from .registry import fit_of
 
 LIMIT = 499
@@ -49,18 +49,23 @@ def placebos(panel: Panel, method: str, design: Design) -> Placebos | None:
     if by_cluster is None:
         return None
     cohorts, position = by_cluster
-    actual = fit_of(method, panel, design).path.estimate
+    actual = _own(fit_of(method, panel, design).path)
     found = [actual]
     draws, enumerated = _placements(cohorts, _cluster_strata(panel, position), design.seed)
     for placement in draws:
         moved = replace(panel, cohort=placement[position])
         try:
-            estimate = fit_of(method, moved, design).path.estimate
+            estimate = _own(fit_of(method, moved, design).path)
         except UserError:
             continue
         if estimate.shape == actual.shape and np.isfinite(estimate).any():
             found.append(estimate)
     return Placebos(estimates=np.array(found), enumerated=enumerated) if len(found) > 2 else None
+
+
+def _own(path: EffectPath) -> np.ndarray:
+    """(k0,) the fit's own quantities; estimated weights of aggregates are 0, so that rows keep the actual weights."""
+    return path.estimate if path.transform is None else path.transform.T @ path.estimate
 
 
 def rank_of(found: Placebos | None, weights: np.ndarray) -> Rank | None:

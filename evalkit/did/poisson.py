@@ -10,6 +10,7 @@ import numpy as np
 from ..core import UserError
 from .cells import UNTREATED, Cells, Row, unit_starts, within
 from .linalg import pseudo_inverse
+from .separation import components
 
 MAX_STEPS = 100
 
@@ -25,18 +26,27 @@ class PoissonFit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Separation:
-    """keep (n,) cells that enter estimation; zero, lost: positions of rows with no case, or without a comparison."""
+    """keep (n,) cells that enter estimation; zero, lost: positions of rows with no case, or without a comparison;
+    unbounded: of rows with cases whose cohort has none before the start (ratio ∞, expected count 0).
+    """
 
     keep: np.ndarray
     zero: tuple[int, ...]
     lost: tuple[int, ...]
+    unbounded: tuple[int, ...] = ()
+
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """Rows without a coefficient of their own."""
+        return (*self.zero, *self.lost, *self.unbounded)
 
 
 def fit_poisson(y: np.ndarray, offset: np.ndarray, x: np.ndarray, unit: np.ndarray) -> PoissonFit:
     """Maximise Σ y log μ − μ with μ_it = exp(α_i + offset_it + x_it'β); α_i solved exactly at every step.
 
     y, offset (n,), x (n, p), cells ordered by unit, every unit with at least one case. Newton on the concentrated
-    likelihood, whose Hessian is X̃'diag(μ)X̃ with X̃ the μ-weighted unit-demeaned design (the same matrix as iteratively
+    likelihood, whose Hessian is X̃'diag(μ)X̃ with X̃ the μ-weighted unit-demeaned design (the same matrix as
+    iteratively
     re-weighted least squares at convergence), halving a step that does not rise. Quadratic: it stops one step after
     the decrement passes 1e-10. Raises UserError("poisson_not_converged").
     """
@@ -113,3 +123,43 @@ def separation(cells: Cells, rows: Sequence[Row], y: np.ndarray) -> Separation:
         keep = new
     lost = tuple(r for r, row in enumerate(rows) if row.live and r not in zero and not (row.cells & keep).any())
     return Separation(keep=keep, zero=zero, lost=lost)
+
+
+def saturated_separation(cells: Cells, rows: Sequence[Row], y: np.ndarray) -> Separation:
+    """The same for rows that are each one cohort in one period: exact, by the components of `separation.components`.
+
+    Row (g,t) is estimated where its node and period t's are comparable. Without a case it is zero where its cohort has
+    cases elsewhere to tell its expected count; with cases but none in the cohort's baseline it is unbounded; otherwise
+    lost. Left out are exactly the cells that some direction drives to zero.
+    """
+    n_times = int(cells.time.max()) + 1
+    kinds, cohort = np.unique(
+        np.where(cells.event_time == UNTREATED, n_times, cells.time - cells.event_time), return_inverse=True
+    )
+    units, unit = np.unique(cells.unit, return_inverse=True)
+    of_unit = np.zeros(len(units), dtype=np.int64)
+    of_unit[unit] = cohort
+    live = [r for r, row in enumerate(rows) if row.live]
+    node = np.tile(np.arange(n_times), (len(kinds), 1))
+    for place, r in enumerate(live):
+        node[cohort[rows[r].cells], cells.time[rows[r].cells]] = n_times + place
+    present = np.zeros((len(units), n_times), dtype=bool)
+    positive = np.zeros_like(present)
+    present[unit, cells.time] = True
+    positive[unit[y > 0], cells.time[y > 0]] = True
+    found = components(of_unit, node, present, positive)
+    some = np.asarray(positive.any(axis=1))
+    at = node[cohort, cells.time]
+    keep = (found.unit[unit] == found.node[at]) & some[unit]
+    split: dict[str, list[int]] = {"zero": [], "lost": [], "unbounded": []}
+    for place, r in enumerate(live):
+        own = np.unique(unit[rows[r].cells])
+        before = np.asarray(node[of_unit[own[0]]] < n_times)
+        here, there = found.node[n_times + place], found.node[int(cells.time[rows[r].cells][0])]
+        told = there >= 0 and bool((found.unit[own] == there).any())
+        if here >= 0 and here == there:
+            continue
+        baseline = positive[own][:, before].any()
+        split["zero" if here < 0 and told else "unbounded" if here >= 0 and not baseline else "lost"].append(r)
+        keep &= ~rows[r].cells
+    return Separation(keep=keep, **{name: tuple(found) for name, found in split.items()})

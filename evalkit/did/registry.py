@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core import Design, Panel, UserError
+from .att_gt import att_gt_fit
+from .etwfe import etwfe_cohort_fit, etwfe_fit, sunab_fit
 from .first_difference import first_difference_fit
 from .fit import Fit
-from .ppml import ppml_event_study_fit, ppml_fit
+from .imputation import imputation_fit, two_stage_fit
+from .ppml import etwfe_poisson_cohort_fit, etwfe_poisson_fit, ppml_event_study_fit, ppml_fit
+from .synthetic import synthetic_control_fit, synthetic_did_fit
 from .twfe import event_study_fit, twfe_fit
 
 ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
+    "att_gt": att_gt_fit,
+    "etwfe": etwfe_fit,
+    "etwfe_cohort": etwfe_cohort_fit,
+    "etwfe_poisson": etwfe_poisson_fit,
+    "etwfe_poisson_cohort": etwfe_poisson_cohort_fit,
+    "imputation": imputation_fit,
+    "sunab": sunab_fit,
+    "synthetic_control": synthetic_control_fit,
+    "synthetic_did": synthetic_did_fit,
+    "two_stage": two_stage_fit,
     "twfe": twfe_fit,
     "event_study": event_study_fit,
     "first_difference": first_difference_fit,

@@ -4,7 +4,8 @@ Errors of the model's working response are drawn per cluster: a common AR(1) pat
 variance 1/weight, with the share and persistence estimated from the residuals, then passed through the cluster sums of
 the actual design. Four scenarios: every cluster alike, treated clusters with twice the standard deviation, and
 standard deviations that fall (size^−0.35) or rise (size^0.25) with size. A description, not a gate: where CR1 truly
-rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1).
+rejected 10 % such a simulation said ≤ 7 % in 36-64 % of data sets (`methods.md` 1). Where the estimator is no
+regression its linear structure stands in (`sides`): independent normal errors, to first order its jackknife scores.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import numpy as np
 from scipy.special import stdtrit
 
 from ..core import Design, Panel
-from .fit import Fit
-from .linalg import Regression, System, cluster_system, leave_out, satterthwaite
+from .facts import Share, shares_of
+from .linalg import Regression, System
+from .parts import ClusterAlgebra, Part, RegressionPart
 from .registry import fit_of
+from .sides import sides_of
 
 GRADIENTS = {"sd_falls_with_size": -0.35, "sd_rises_with_size": 0.25}
 DRAWS = 400
+Errors = tuple[float, float, float]
+"""Variance of a cluster's common path, of cell noise × weight, and the path's autocorrelation."""
 
 
 def simulated_size(
@@ -33,40 +38,66 @@ def simulated_size(
     """
     design = design or Design()
     fit = fit_of(estimator, panel, design)
-    return scenarios(fit, np.eye(len(fit.path))[0], design, panel, n)
+    own = np.eye(len(fit.path)) if fit.path.transform is None else np.asarray(fit.path.transform)
+    return scenarios(shares_of(fit, own), 0, design, panel, n)
 
 
-def scenarios(fit: Fit, weights: np.ndarray, design: Design, panel: Panel, n: int = DRAWS) -> dict[str, float]:
-    """Rejection rates of the row `weights` @ effects by scenario; empty where the row mixes outcomes."""
-    start, live = 0, []
-    for regression in fit.regressions:
-        row = slice(start, start + len(regression.contrast))
-        if (weights[row] @ regression.contrast).any():
-            live.append((regression, weights[row]))
-        start = row.stop
+def scenarios(shares: tuple[Share, ...], row: int, design: Design, panel: Panel, n: int = DRAWS) -> dict[str, float]:
+    """Rejection rates of a row of the path by scenario; empty where it mixes outcomes or its part tells too little."""
+    live = [share for share in shares if share.live[row]]
     if len(live) != 1:
         return {}
-    regression, own = live[0]
-    return _rates(regression, own, design, _cluster_size(panel, regression), n)
+    part, weights = live[0].part, live[0].rows[row]
+    if isinstance(part, ClusterAlgebra):
+        return _rates(part, weights, design, panel, n)
+    return _part_rates(part, weights, design, panel, n)
 
 
-def _cluster_size(panel: Panel, r: Regression) -> np.ndarray:
-    """(G,) mean exposure of a cluster, or its number of cells where there is no exposure."""
-    per_cell = np.ones(len(r.y)) if panel.exposure is None else panel.exposure[r.unit, r.time]
-    return np.bincount(r.cluster, per_cell, minlength=r.n_clusters)
+def _part_rates(part: Part, row: np.ndarray, design: Design, panel: Panel, n: int) -> dict[str, float]:
+    """Of a part that is no regression: independent errors on its sides, through its jackknife scores (`sides`)."""
+    sides, df = sides_of(part, row), float(part.df(row[None])[0])
+    if sides is None or not df > 0:
+        return {}
+    size, treated = _panel_clusters(panel)
+    present = np.asarray(sides.variance.any(axis=1))
+    draws = np.random.default_rng(design.seed).standard_normal((n, *sides.variance.shape)) * np.sqrt(sides.variance)
+    critical, g = float(stdtrit(df, 0.975)), int(present.sum())
+    out = {}
+    for name, spread in _spreads(treated, size, present).items():
+        errors = draws * spread[None, :, None]
+        se = np.sqrt((g - 1) / g * (sides.scores(errors, 1.0) ** 2).sum(axis=1))
+        out[name] = float((np.abs(errors.sum(axis=(1, 2))) > critical * se).mean())
+    return out
 
 
-def _rates(r: Regression, weights: np.ndarray, design: Design, size: np.ndarray, n: int) -> dict[str, float]:
-    system = cluster_system(r)
-    contrast = weights @ r.contrast
-    c = contrast / system.scale
-    moments = _moments(r, system, design.seed, n)
-    critical = float(stdtrit(float(satterthwaite(system, contrast[None])[0]), 0.975))
-    without = leave_out(system) @ c
-    treated = np.asarray((weights != 0).astype(int) @ r.treated > 0)
+def _panel_clusters(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+    """(G,) exposure of a cluster, or its number of cells where there is none; and whether it holds a treated unit."""
+    codes, position = np.unique(panel.cluster, return_inverse=True)
+    cells = np.ones((panel.n_units, panel.n_periods)) if panel.exposure is None else np.nan_to_num(panel.exposure)
+    size = np.bincount(position, cells.sum(axis=1), minlength=len(codes))
+    return np.where(size > 0, size, 1.0), np.bincount(position, panel.ever_treated, minlength=len(codes)) > 0
+
+
+def _rates(part: ClusterAlgebra, row: np.ndarray, design: Design, panel: Panel, n: int) -> dict[str, float]:
+    """Of cluster sums: the regression's own error components where its cells are there, cell noise alone otherwise."""
+    system, contrast = part.system, part.contrast(row[None])
+    c = contrast[0] / system.scale
+    if isinstance(part, RegressionPart):
+        r = part.regression
+        position = np.unique(r.time, return_inverse=True)[1]
+        residual = r.y - r.x / system.scale @ system.beta
+        errors = error_components(residual, r.root, r.cluster, position, r.n_clusters, counts=r.family == "poisson")
+        moments = null_moments(r, system, errors, design.seed, n)
+        cells = np.ones(len(r.y)) if panel.exposure is None else panel.exposure[r.unit, r.time]
+        size = np.bincount(r.cluster, cells, minlength=r.n_clusters)
+    else:
+        moments = cell_noise(system, np.random.default_rng(design.seed), n)
+        size = _panel_clusters(panel)[0]
+    critical = float(stdtrit(float(part.df(row[None])[0]), 0.975))
+    treated = np.asarray((row != 0).astype(int) @ part.treated > 0)
     present = system.present
     return {
-        name: _rejection(moments * spread[None, :, None], system.bread @ c, without, present, critical)
+        name: _rejection(moments * spread[None, :, None], system.bread @ c, part.inverses @ c, present, critical)
         for name, spread in _spreads(treated, size, present).items()
     }
 
@@ -90,45 +121,53 @@ def _rejection(
     return float((np.abs(estimate) > critical * se).mean())
 
 
-def _moments(r: Regression, system: System, seed: int, n: int) -> np.ndarray:
+def null_moments(r: Regression, system: System, errors: Errors, seed: int, n: int) -> np.ndarray:
     """(n, G, p) draws of X_g'y_g under the null: AR(1) path of the cluster plus cell noise, through the design."""
     rng = np.random.default_rng(seed)
     times, position = np.unique(r.time, return_inverse=True)
     x = r.x / system.scale
     loading = np.zeros((r.n_clusters, len(times), x.shape[1]))
     np.add.at(loading, (r.cluster, position), x * r.root[:, None])
-    shock, noise, rho = _components(r, x @ system.beta, position)
+    shock, noise, rho = errors
     path = rng.standard_normal((n, r.n_clusters, len(times)))
     for t in range(1, len(times)):
         path[:, :, t] = rho * path[:, :, t - 1] + np.sqrt(1 - rho**2) * path[:, :, t]
     out = np.sqrt(shock) * np.einsum("dgt,gtp->dgp", path, loading, optimize=True)
     if noise > 0:
-        values, vectors = np.linalg.eigh(system.gram)
-        root = vectors * np.sqrt(np.clip(values, 0, None))[:, None, :]
-        out += np.sqrt(noise) * np.einsum("gij,dgj->dgi", root, rng.standard_normal(out.shape), optimize=True)
+        out += np.sqrt(noise) * cell_noise(system, rng, n)
     return out
 
 
-def _components(r: Regression, fitted: np.ndarray, position: np.ndarray) -> tuple[float, float, float]:
+def cell_noise(system: System, rng: np.random.Generator, n: int) -> np.ndarray:
+    """(n, G, p) draws of X_g'y_g under independent noise of variance 1/weight: covariance X_g'X_g."""
+    values, vectors = np.linalg.eigh(system.gram)
+    root = vectors * np.sqrt(np.clip(values, 0, None))[:, None, :]
+    draws = rng.standard_normal((n, *system.gram.shape[:2]))
+    return np.einsum("gij,dgj->dgi", root, draws, optimize=True)
+
+
+def error_components(
+    residual: np.ndarray, root: np.ndarray, cluster: np.ndarray, position: np.ndarray, n_clusters: int, *, counts: bool
+) -> Errors:
     """Variance of the cluster's common path, variance of cell noise × weight, and first-order autocorrelation.
 
-    By moments of the residual sums over a cluster's cells of one period; a Poisson fit has noise 1 at least.
+    residual (n,) weighted by root (n,) = √weight; position (n,) of the period. By moments of the residual sums over a
+    cluster's cells of one period; counts have noise 1.
     """
-    e = r.y - fitted
     n_times = position.max() + 1
-    cell = r.cluster * n_times + position
-    shape = (r.n_clusters, n_times)
+    cell = cluster * n_times + position
+    shape = (n_clusters, n_times)
 
     def sums(values: np.ndarray) -> np.ndarray:
         return np.bincount(cell, values, minlength=shape[0] * shape[1]).reshape(shape)
 
-    total, weight, count = sums(e * r.root), sums(r.root**2), sums(np.ones_like(e))
+    total, weight, count = sums(residual * root), sums(root**2), sums(np.ones_like(residual))
     spare = np.maximum(count - 1, 0).sum()
-    if r.family == "poisson":
+    if counts:
         noise = 1.0
     elif spare > 0:
         average = np.divide(total, weight, out=np.zeros_like(total), where=weight > 0)
-        noise = float(((e - average[r.cluster, position] * r.root) ** 2).sum() / spare)
+        noise = float(((residual - average[cluster, position] * root) ** 2).sum() / spare)
     else:
         noise = 0.0
     shock = max(0.0, float((total**2).sum() - noise * weight.sum()) / float((weight**2).sum()))

@@ -1,11 +1,14 @@
-"""Restricted wild cluster bootstrap of one contrast, on cluster sums alone.
+"""Wild cluster bootstrap of one contrast, on cluster sums (`wild_forms`): p exact or drawn, interval by inversion.
 
-Null imposed; statistic = CR1 t; weights ±1 by cluster (Rademacher, all 2^G of them where 2^G ≤ 2^14, else drawn) or
-Webb's six points where G ≤ 12, for which 2^G values are too few. With u_h(r) = X_h'ũ_h(r) the restricted scores at the
-null value r, a draw v gives the numerator Σ_h v_h c'M u_h and cluster scores v_g c'M u_g − c'M A_g M Σ_h v_h u_h, so
-a draw costs G². The p-value is the share of draws with |t*| ≥ |t| (the identity draw is one of the enumerated
-ones); the interval inverts it. Type "fnw11" of R fwildclusterboot. For a Poisson fit this is the score bootstrap of
-its last weighted least-squares step (Kline & Santos 2012).
+Kinds, as R fwildclusterboot and MacKinnon, Nielsen & Webb 2023 (J. Appl. Econometrics 38:671): first digit the scores
+that the weights multiply, second the variance in the statistic; 1 as they are (cr1), 3 by the jackknife: scores
+X_g'(y_g − X_gβ₍₋g₎), variance of the leave-one-cluster-out estimates. "11" (= fnw11) is the classic one.
+
+Weights: Rademacher ±1, all 2^G of them up to G = 21 (2^20 by symmetry, exactly: no Monte Carlo error), drawn above;
+Webb's six points for G ≤ 9, where all signs leave at most 256 statistics, or on request; standard normal on
+request. The p-value is the share of draws with |t*| ≥ |t|, the identity draw included: with enumeration it cannot fall
+below 2/2^G. For a Poisson fit this is the score bootstrap of its last weighted least-squares step (Kline & Santos 2012,
+J. Econometric Methods 1:23), restricted along the linearisation.
 
 Appendix only (`methods.md` 1): with few or unequal treated clusters its size reaches 21 %.
 Cameron, Gelbach & Miller 2008 (REStat 90:414); Webb 2023 (CJE 56:839); Roodman et al. 2019 (Stata J. 19:4).
@@ -15,19 +18,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from .linalg import System, cr1_influence
+from .linalg import System
+from .wild_forms import Forms, drawn, enumerated_share, forms
 
-ENUMERATE = 2**14
-WEBB = np.array([-np.sqrt(1.5), -1.0, -np.sqrt(0.5), np.sqrt(0.5), 1.0, np.sqrt(1.5)])
+ENUMERATE = 21
+"""Clusters up to which all signs are tried."""
+FEW = 9
+
+Kind = Literal["11", "13", "31", "33"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WildResult:
-    """p_attainable: smallest p that the draws can give; conf_low, conf_high may be infinite."""
+    """p_attainable: smallest p that the draws can give; conf_low, conf_high may be infinite, NaN if not asked for.
+
+    statistic without small-sample factor in the jackknife kinds, with the CR1 factor in "11" and "31"; p needs neither.
+    """
 
     statistic: float
     p_value: float
@@ -36,91 +47,81 @@ class WildResult:
     draws: int
     weights: str
     p_attainable: float
+    enumerated: bool
+
+    @property
+    def tails(self) -> tuple[float, float]:
+        """p against smaller and against larger values; by the symmetry of enumerated signs half of p, or 1 − half."""
+        if not self.enumerated:
+            raise ValueError("one-sided p-values need enumerated weights")
+        half = self.p_value / 2
+        return (1 - half, half) if self.statistic > 0 else (half, 1 - half)
 
 
 def bootstrap(
     system: System,
     contrast: np.ndarray,
     *,
-    level: float = 0.95,
+    kind: Kind = "11",
+    null_imposed: bool = True,
+    level: float | None = 0.95,
     seed: int = 1,
-    weights: Literal["auto", "rademacher", "webb"] = "auto",
+    weights: Literal["auto", "rademacher", "webb", "normal"] = "auto",
     n: int = 9_999,
     null: float = 0.0,
 ) -> WildResult:
     """Wild cluster bootstrap of contrast'β = null.
 
-    system, contrast (p,) in units of the unscaled columns; n draws where they are not enumerated. "auto": Webb for
-    G ≤ 12, else Rademacher. Returns statistic, p and the interval {r: p(r) > 1 − level}.
+    system, contrast (p,) in units of the unscaled columns; n draws where signs are not enumerated; null_imposed False:
+    scores of the unrestricted fit, t* centred at the estimate. level None: no interval. The interval is
+    {r: p(r) > 1 − level} around the estimate, its ends to 1e-6 standard errors.
     """
-    present = system.present
-    signs, kind = draws(int(present.sum()), weights, n, seed)
-    p_at = _p_function(system, contrast / system.scale, present, signs)
-    estimate = float(contrast / system.scale @ system.beta)
-    se = float(np.linalg.norm(cr1_influence(system) @ (contrast / system.scale)))
-    alpha = 1 - level
+    f = forms(system, contrast / system.scale, kind, null_imposed)
+    se = float(np.sqrt(f.variance) * _factor(system, kind))
+    return of_forms(f, se, level=level, seed=seed, weights=weights, n=n, null=null)
+
+
+def of_forms(f: Forms, se: float, *, level: float | None, seed: int, weights: str, n: int, null: float) -> WildResult:
+    """The bootstrap of any statistic that is a ratio of quadratic forms; se scales the statistic and the search."""
+    g = f.numerator.shape[1]
+    name = ("webb" if g <= FEW else "rademacher") if weights == "auto" else weights
+    exact = name == "rademacher" and g <= ENUMERATE
+    share = partial(enumerated_share, f) if exact else drawn(f, name, n, seed).share
+    count = 2**g if exact else n + 1
+    low, high = (np.nan, np.nan) if level is None else interval(share, f.estimate, se, 1 - level)
     return WildResult(
-        statistic=(estimate - null) / se,
-        p_value=p_at(null),
-        conf_low=_invert(p_at, estimate, -se, alpha),
-        conf_high=_invert(p_at, estimate, se, alpha),
-        draws=len(signs),
-        weights=kind,
-        p_attainable=(2.0 if kind == "rademacher" else 1.0) / len(signs),
+        statistic=(f.estimate - null) / se,
+        p_value=share(f.estimate - null),
+        conf_low=low,
+        conf_high=high,
+        draws=count,
+        weights=name,
+        p_attainable=(2.0 if exact else 1.0) / count,
+        enumerated=exact,
     )
 
 
-def draws(g: int, weights: str, n: int, seed: int) -> tuple[np.ndarray, str]:
-    """(draws, g) cluster weights, the identity draw first, and their name."""
-    kind = ("webb" if g <= 12 else "rademacher") if weights == "auto" else weights
-    if kind == "rademacher" and 2**g <= ENUMERATE:
-        bits = (np.arange(2**g)[:, None] >> np.arange(g)[None, :]) & 1
-        return 1.0 - 2.0 * bits, kind
-    rng = np.random.default_rng(seed)
-    out = rng.choice(WEBB if kind == "webb" else np.array([-1.0, 1.0]), size=(n + 1, g))
-    out[0] = 1.0
-    return out, kind
+def _factor(system: System, kind: str) -> float:
+    g, n, k = system.n_clusters, system.n_obs, system.n_params
+    return float(np.sqrt(g / (g - 1) * (n - 1) / (n - k)) if kind[1] == "1" else np.sqrt((g - 1) / g))
 
 
-def _p_function(system: System, c: np.ndarray, present: np.ndarray, signs: np.ndarray) -> Callable[[float], float]:
-    """p(r): restricted scores are linear in the null value, so everything but the final sum is done once."""
-    gram, score = system.gram[present], system.score[present]
-    m = system.bread @ c
-    lever = (gram @ m) / float(c @ m)  # (G, p): change of the restricted scores with (estimate − r)
-    tangent = gram @ system.bread @ c  # A_g M c, so that c'M A_g M = its transform by M
-
-    def pieces(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        own = u @ m
-        cross = tangent @ system.bread @ u.T
-        return signs @ own, signs * own[None, :] - signs @ cross.T
-
-    top0, rest0 = pieces(score)
-    top1, rest1 = pieces(lever)
-    estimate = float(c @ system.beta)
-
-    def p_at(null: float) -> float:
-        gap = estimate - null
-        numerator = top0 + gap * top1
-        variance = ((rest0 + gap * rest1) ** 2).sum(axis=1)
-        t = np.abs(numerator) / np.sqrt(np.maximum(variance, 1e-300))
-        observed = abs(gap) / np.sqrt(((score @ m) ** 2).sum())
-        return float((t >= observed * (1 - 1e-9)).mean())
-
-    return p_at
+def interval(share: Callable[[float], float], estimate: float, se: float, alpha: float) -> tuple[float, float]:
+    """Values r around the estimate with share(estimate − r) above alpha; infinite ends where it never falls."""
+    low, high = (_end(share, side * se, alpha) for side in (1.0, -1.0))
+    return estimate - low, estimate - high
 
 
-def _invert(p_at: Callable[[float], float], estimate: float, step: float, alpha: float) -> float:
-    """The end of the interval on the side of `step`, by doubling out and bisection; infinite where p never falls."""
-    near, far = estimate, estimate + step
+def _end(share: Callable[[float], float], step: float, alpha: float) -> float:
+    """Gap at which p falls to alpha on the side of `step`, by doubling and bisection; infinite where it never does."""
+    near, far = 0.0, step
     for _ in range(14):
-        if p_at(far) <= alpha:
+        if share(far) <= alpha:
             break
-        near, far = far, estimate + 2 * (far - estimate)
+        near, far = far, 2 * far
     else:
         return float(np.inf * np.sign(step))
-    for _ in range(50):
+    while abs(far - near) > 1e-6 * abs(step):
         middle = (near + far) / 2
-        near, far = (middle, far) if p_at(middle) > alpha else (near, middle)
-        if abs(far - near) < 1e-7 * abs(step):
-            break
-    return float((near + far) / 2)
+        near, far = (middle, far) if share(middle) > alpha else (near, middle)
+    return (near + far) / 2

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..core import UserError, UserErrors, to_plain
+from ..core import Problem, UserError, UserErrors, to_plain
 from .disk import fault_of, move_into_place, probe
 from .engine import DISK, INFRASTRUCTURE, NOTEBOOK, PROBLEM, Failed, Job, execute
 from .kernel import Watch
@@ -34,7 +34,10 @@ from .workspace import Workspace
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Supervision:
-    """What every task of a run shares. deadline: seconds a task;  memory: MiB a kernel with its children."""
+    """What every task of a run shares.
+
+    deadline  seconds a task;  memory: MiB a kernel with its children;  withheld: problems by city that is not run
+    """
 
     workspace: Workspace
     prepared: Prepared
@@ -43,6 +46,7 @@ class Supervision:
     screen: Screen
     deadline: float
     memory: int
+    withheld: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     watches: dict[str, Watch] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
 

@@ -7,7 +7,7 @@ and time limits, tags and headings of notebooks. Results of earlier stages enter
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -29,16 +29,16 @@ PATHS = ("workspace", "out")
 def base_key(
     parameters: Mapping[str, Any],
     notebook: Mapping[str, Any],
-    rows: Mapping[str, Any],
+    read: Mapping[str, Any],
     shared: Mapping[str, Any],
 ) -> str:
     """Key of a task before the results of the tasks it needs are known.
 
-    parameters  values given;  notebook: `notebook_facts`;  rows: `row_digests` of what it reads
-    shared      settings, gates, peers edition, code: the same for all tasks of a run
+    parameters  values given;  notebook: `notebook_facts`;  read: `facts_read`, what it reads
+    shared      settings, peers edition, code: the same for all tasks of a run
     """
     values = {k: v for k, v in {**notebook["defaults"], **parameters}.items() if k not in PATHS}
-    return digest({"code": notebook["code"], "parameters": values, "rows": rows, **shared})
+    return digest({"code": notebook["code"], "parameters": values, "read": read, **shared})
 
 
 def final_key(base: str, results: Mapping[str, str]) -> str:
@@ -58,12 +58,10 @@ def notebook_facts(path: Path) -> dict[str, Any]:
     return {"code": digest(code), "defaults": declared(notebook)}
 
 
-def shared_facts(workspace: Workspace, gates: Iterable[Any], peers_edition: str) -> dict[str, Any]:
-    """What every task of a run depends on alike. Of the gates only the verdicts count: numbers in their details
-    change with every file, and would rerun every place for each."""
+def shared_facts(workspace: Workspace, peers_edition: str) -> dict[str, Any]:
+    """What every task of a run depends on alike."""
     return {
         "settings": settings_facts(workspace),
-        "gates": [[g.name, g.severity, g.passed] for g in gates],
         "peers": peers_edition,
         "version": evalkit.__version__,
         "package": package_digest(),
@@ -90,9 +88,28 @@ def row_digests(tables: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, str]]
     return found
 
 
-def rows_read(rows: Mapping[str, Any], place: str, *, province: bool) -> dict[str, Any]:
-    """The part of `row_digests` a task reads: a province all, a city or project those of its place."""
-    return dict(rows) if province else {"own": rows.get(place, {}), "shared": rows.get("", {})}
+def file_digests(canonical: Any) -> dict[str, str]:
+    """By place, digest of the office files that gave it rows, as reports show them ("" = tables without a place)."""
+    used: dict[str, set[tuple[str, str]]] = {}
+    for name, table in canonical.tables.items():
+        places = table["place"].astype(str) if "place" in table else pd.Series("", index=table.index)
+        pairs = pd.DataFrame({"place": places, "file": table["source_file"]}).drop_duplicates()
+        for place, file in pairs.itertuples(index=False, name=None):
+            used.setdefault(str(place), set()).add((name, str(file)))
+    read = {place: [i for i in canonical.inputs if (i.table, i.path) in own] for place, own in used.items()}
+    return {place: digest(sorted(map(repr, own))) for place, own in read.items()}
+
+
+def facts_read(canonical: Any, rows: Mapping[str, Any], files: Mapping[str, str], place: str = "") -> dict[str, Any]:
+    """What a task reads: rows, files and gates of its place and what has no place; all of it for "".
+
+    canonical  tables of all places;  rows: their `row_digests`;  files: their `file_digests`
+    """
+    if not place:
+        withheld = {code: len(own) for code, own in canonical.withheld.items()}
+        return {"rows": rows, "files": files, "gates": to_plain(canonical.gates), "withheld": withheld}
+    own = {name: [known.get(place), known.get("")] for name, known in (("rows", rows), ("files", files))}
+    return {**own, "gates": to_plain(canonical.place_gates.get(place, ()))}
 
 
 @lru_cache(maxsize=1)

@@ -1,8 +1,9 @@
 """The ledger of a run: one JSON line per fact, appended by the supervisor alone, never by a notebook.
 
-Events of a task, in order: planned · then kept (key), or started (attempt, pid, engine, key) · [retry] ·
-finished | failed | stopped · verified (key, digests of results.json and notebook) · published (key, digests of the
-reports). A task counts as done only with `verified`. Events of a run: interrupted, halted, indexed.
+Events of a task, in order: planned · then withheld (number of problems, the first one) · or kept (key) · or started
+(attempt, pid, engine, key) · [retry] · finished | failed | stopped · verified (key, digests of results.json and
+notebook) · published (key, digests of the reports). A task counts as done only with `verified`. Events of a run:
+interrupted, halted, indexed.
 """
 
 from __future__ import annotations

@@ -46,6 +46,8 @@ def open_case(workspace: str, kind: str, place: str = "", project: str = "", out
     task = _task(folder, opened)
     prepared = _prepared(opened, folder, task)
     place, project = _target(opened, prepared, kind, place, project)
+    if problems := prepared.canonical.withheld.get(place):
+        raise UserErrors(problems)
     return Case(
         kind=kind,
         workspace=opened,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core import to_plain
+from ..core import Problem, to_plain
 from .stages import Task
 
 
@@ -38,6 +38,7 @@ class RunReport:
 
     halted        the first places failed alike, the rest was not tried and nothing was published
     peers_behind  the edition of the peers is older than the tables
+    withheld      code of a city → the problems of its office files: left out of everything
     """
 
     folder: Path
@@ -46,12 +47,22 @@ class RunReport:
     halted: bool = False
     peers_edition: str = ""
     peers_behind: bool = False
+    withheld: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
-        """0 all well; 2 bad input in some place; 3 a stop gate; 1 our failure (the most serious one counts)."""
+        """0 all well; 1 our failure in some place; else 2 bad input in some place, though others are published; else
+        3 a stop gate."""
         kinds = {"user_error" if o.kind == "user_error" else o.status for o in self.outcomes}
+        kinds |= {"user_error"} if self.withheld else set()
         return 1 if "failed" in kinds else 2 if "user_error" in kinds else 3 if "stopped" in kinds else 0
+
+
+def withheld_outcome(task: Task, problems: Sequence[Problem]) -> Outcome:
+    """The outcome of a task that is not tried because the office files of its city have problems."""
+    from ..data import capped
+
+    return Outcome(task=task, status="failed", kind="user_error", problems=to_plain(capped(problems)))
 
 
 def task_row(outcome: Outcome) -> dict[str, Any]:

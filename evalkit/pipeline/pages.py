@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -13,8 +15,12 @@ from markupsafe import Markup
 from ..show.words import written
 from ..text import DEFAULT, date, has, local, problem_text, t
 
-CSP = Markup("default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:")
+CSP = Markup(
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; base-uri 'none'; form-action 'none'"
+)
 MARKS = {"ok": "✓", "stopped": "■", "failed": "✗"}
+"""Mark of each status; a status without one of its own gets `OTHER`."""
+OTHER = "◇"
 OUTCOMES = {True: "passed", False: "failed", None: "unknown"}
 GATE_MARKS = {True: "●", False: "■", None: "◇"}
 
@@ -28,6 +34,16 @@ def style() -> Markup:
     if "</" in text:
         raise ValueError("a style sheet holds '</', which would end the style element")
     return Markup(text)
+
+
+@lru_cache(maxsize=1)
+def script() -> tuple[Markup, Markup]:
+    """The one script of the index page, and the security policy that allows it and nothing else."""
+    text = (files(__package__) / "templates" / "index.js").read_text("utf-8")
+    if "</" in text or "<!--" in text:
+        raise ValueError("the script holds '</' or '<!--', which would end or hide the script element")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+    return Markup(text), CSP + Markup(f"; script-src 'sha256-{digest}'")
 
 
 @lru_cache(maxsize=1)
@@ -49,6 +65,13 @@ def headline(name: str, values: Mapping[str, Any], lang: str) -> str:
     if value is None or (isinstance(value, list) and None in value):
         return t("common.missing", lang)
     return written(value, form["kind"], lang, form.get("digits", 2), form.get("unit", ""))
+
+
+def order(name: str, values: Mapping[str, Any]) -> str:
+    """What a headline value is sorted by: its number, the first of several, else its word; empty for none."""
+    value = values.get(name)
+    first = (value[0] if value else None) if isinstance(value, list) else value
+    return "" if first is None else str(first)
 
 
 def subject(row: Mapping[str, Any], lang: str) -> str:
@@ -98,6 +121,11 @@ def imprint(facts: Mapping[str, str], lang: str) -> list[tuple[str, str]]:
 
 def as_of(value: str, lang: str) -> str:
     return date(value, lang)
+
+
+def editions(languages: Sequence[str], file: Callable[[str], str]) -> list[dict[str, str]]:
+    """The languages that a page can be read in, each with its own name and file."""
+    return [{"lang": x, "name": t("common.language_name", x), "file": file(x)} for x in languages]
 
 
 def words(names: Sequence[str], lang: str) -> dict[str, str]:

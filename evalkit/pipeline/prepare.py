@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 
 from .. import __version__
-from ..core import to_plain
+from ..core import UserErrors, to_plain
 from .disk import move_into_place
-from .keys import folder_digest, package_digest, row_digests, settings_facts
+from .keys import file_digests, folder_digest, package_digest, row_digests, settings_facts
 from .results import digest, digest_of, write_json
 from .workspace import Workspace, hashing_key
 
@@ -28,6 +28,7 @@ class Prepared:
     """Canonical tables and peers of one edition, in memory and on disk.
 
     rows          digests of the canonical rows by place and table (`keys.row_digests`)
+    files         digests of the office files by place (`keys.file_digests`)
     peers_behind  True where the rows have changed since the peers were frozen
     """
 
@@ -38,6 +39,7 @@ class Prepared:
     canonical_digest: str
     peers_edition: str
     rows: dict[str, dict[str, str]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     peers_behind: bool = False
 
 
@@ -52,26 +54,29 @@ def prepare(
 
     refresh_peers  make the peers anew from the present tables
 
-    Raises UserErrors with every problem of the files. `progress(done, total, name)` is called file by file.
+    `progress(done, total, name)` is called file by file. Raises UserErrors with every problem of the files where one
+    of them concerns no city, or no place of the workspace is left; else the cities with problems are withheld.
     """
-    canonical, canonical_digest, rows = canonical_tables(workspace, work / "canonical", progress)
-    peers, edition, behind = peer_tables(workspace, canonical, rows, work / "peers", refresh=refresh_peers)
+    canonical, mark = canonical_tables(workspace, work / "canonical", progress)
+    peers, edition, behind = peer_tables(workspace, canonical, mark["rows"], work / "peers", refresh=refresh_peers)
     return Prepared(
         canonical=canonical,
         peers=peers,
         canonical_folder=work / "canonical",
         peers_folder=work / "peers",
-        canonical_digest=canonical_digest,
+        canonical_digest=mark["digest"],
         peers_edition=edition,
-        rows=rows,
+        rows=mark["rows"],
+        files=mark["files"],
         peers_behind=behind,
     )
 
 
 def canonical_tables(
     workspace: Workspace, folder: Path, progress: Callable[[int, int, str], None] | None = None
-) -> tuple[Any, str, dict[str, dict[str, str]]]:
-    """The canonical tables, the digest of all they depend on, and the digests of their rows by place and table.
+) -> tuple[Any, dict[str, Any]]:
+    """The canonical tables, and the mark they are known by: `digest` of all they depend on, `rows` and `files` as in
+    `Prepared`.
 
     The files are read again only when the first digest has changed.
     """
@@ -79,17 +84,23 @@ def canonical_tables(
 
     wanted = _inputs_digest(workspace)
     if (mark := _marked(folder)).get("digest") != wanted:
-        canonical = ingest(workspace, progress)
-        mark = {"digest": wanted, "rows": row_digests(canonical.tables)}
+        canonical = _ingested(data.ingest_by_place, workspace, progress)
+        if set(workspace.places) <= set(canonical.withheld):
+            raise UserErrors(data.capped(p for own in canonical.withheld.values() for p in own))
+        mark = {"digest": wanted, "rows": row_digests(canonical.tables), "files": file_digests(canonical)}
         _replace(folder, lambda fresh: data.write_canonical(canonical, fresh), mark)
-    return data.read_canonical(folder), wanted, mark["rows"]
+    return data.read_canonical(folder), mark
 
 
 def ingest(workspace: Workspace, progress: Callable[[int, int, str], None] | None = None) -> Any:
     """Read and check the office files of a workspace, writing nothing. Raises UserErrors with every problem."""
     from .. import data
 
-    return data.ingest(
+    return _ingested(data.ingest, workspace, progress)
+
+
+def _ingested(read: Callable[..., Any], workspace: Workspace, progress: Callable[[int, int, str], None] | None) -> Any:
+    return read(
         workspace.root,
         workspace.files,
         workspace.plan,

@@ -17,9 +17,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from ..core import UserError
 from .disk import move_into_place, remove
 from .light import nbformat
+from .pages import editions, index_file
 from .report import exhibit_of, report_context, sanitised
 from .results import NAME as RESULTS
 from .results import read_results, write_text
@@ -28,9 +31,10 @@ from .stages import FOLDERS
 nbformat()
 
 from nbconvert.exporters.templateexporter import TemplateExporter  # noqa: E402
-from traitlets import Enum, Unicode, default  # noqa: E402
+from traitlets import Enum, List, Unicode, default  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
+from ..show.spoken import marked  # noqa: E402
 from ..text import DEFAULT  # noqa: E402
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -47,6 +51,7 @@ class EvalkitHTMLExporter(TemplateExporter):
     output_mimetype = "text/html"
     language = Unicode(DEFAULT, help="language of the report").tag(config=True)
     edition = Enum(("public", "internal"), "public", help="whether internal exhibits are shown").tag(config=True)
+    beside = List(Unicode(), help="languages of the reports beside this one, which has an index page then")
 
     @default("file_extension")
     def _file_extension_default(self) -> str:
@@ -70,6 +75,7 @@ class EvalkitHTMLExporter(TemplateExporter):
         yield from super().default_filters()
         yield ("evalkit_exhibit", self._exhibit)
         yield ("evalkit_markdown", self._markdown)
+        yield ("marked", lambda words: Markup(marked(words, self.language)))
 
     def from_notebook_node(  # type: ignore[override]
         self, nb: Any, resources: dict[str, Any] | None = None, **kw: Any
@@ -78,7 +84,8 @@ class EvalkitHTMLExporter(TemplateExporter):
         notebook. After the call, `resources["evalkit"]["rendered"]` lists the ids of the exhibits on the page."""
         resources = dict(resources or {})
         results = resources.pop("results", None) or _beside(resources)
-        self._context = report_context(nb, results, self.language, self.edition)
+        links = {"editions": editions(self.beside, lambda x: f"report.{x}.html"), "home": resources.pop("home", "")}
+        self._context = {**report_context(nb, results, self.language, self.edition), **links}
         html, resources = super().from_notebook_node(nb, {**resources, "evalkit": self._context}, **kw)
         return html, {**resources, "evalkit": self._context}
 
@@ -121,7 +128,7 @@ def publish(
         raise UserError("run_missing", folder=folder.name)
     run = json.loads((folder / "run.json").read_text("utf-8"))
     languages = tuple(languages) or tuple(run["languages"])
-    exporters = {lang: EvalkitHTMLExporter(language=lang) for lang in languages}
+    exporters = {lang: EvalkitHTMLExporter(language=lang, beside=list(languages)) for lang in languages}
     annexes = {lang: EvalkitHTMLExporter(language=lang, edition="internal") for lang in languages}
     written: list[Path] = []
     for task in run["tasks"]:
@@ -147,7 +154,8 @@ def render_report(source: Path, exporter: EvalkitHTMLExporter) -> str:
     twice, or differ from results.json."""
     notebook = nbformat().read(str(source / "notebook.ipynb"), as_version=4)
     results = read_results(source)
-    html, resources = exporter.from_notebook_node(notebook, {"results": results})
+    home = f"../../{index_file(exporter.language)}#{results['kind']}-{source.name}" if exporter.beside else ""
+    html, resources = exporter.from_notebook_node(notebook, {"results": results, "home": home})
     _check_complete(results, notebook, resources["evalkit"]["rendered"], exporter.edition)
     return html
 

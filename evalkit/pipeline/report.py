@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from .. import __version__
 from ..sources import works
-from ..text import local, number, t
+from ..text import has, local, number, t, timed
 from .engine import HEADING
 from .pages import CSP, as_of, headline, headline_names, imprint, style, subject, words
 from .results import file_digest
 
 EXHIBIT = "application/vnd.evalkit.exhibit+json"
-_WORDS = ("skip", "toc", "headlines", "provenance", "colophon")
+_WORDS = ("skip", "toc", "headlines", "provenance", "colophon", "languages", "index", "to_index")
 
 
 def exhibit_of(output: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -109,8 +109,11 @@ def _facts(results: Mapping[str, Any], lang: str) -> dict[str, Any]:
 
 
 def _provenance(results: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
-    used = [[i["path"], i["table"], number(i["rows"], lang), i["sha256"][:16]] for i in results["inputs"]]
-    parameters = [[t(f"page.parameter.{k}", lang), v] for k, v in results["parameters"].items() if v not in ("", None)]
+    used = [[i["path"], _table(i["table"], lang), number(i["rows"], lang), i["sha256"][:16]] for i in results["inputs"]]
+    settings = {**results["parameters"], "kind": t(f"page.kind.{results['kind']}", lang)}
+    parameters = [
+        [t(f"page.parameter.{k}", lang), timed(str(v), lang)] for k, v in settings.items() if v not in ("", None)
+    ]
     versions = [[name, version] for name, version in {"evalkit": results["evalkit"], **results["versions"]}.items()]
     known = works()
     sources = [[key, known[key].citation or known[key].title if key in known else ""] for key in results["sources"]]
@@ -130,6 +133,10 @@ def _provenance(results: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
         for name, rows in tables.items()
         if rows
     ]
+
+
+def _table(name: str, lang: str) -> str:
+    return t(f"table.{name}", lang) if has(f"table.{name}", lang) else name
 
 
 def _plain(value: Any) -> Any:

@@ -7,11 +7,12 @@ Nothing else is believed: not the presence of a folder, not metadata of a notebo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..text import LANGUAGES
 from .engine import NOTEBOOK
 from .keys import publish_key
 from .ledger import read_ledger
@@ -69,6 +70,19 @@ def kept(task: Task, folder: Path, known: History) -> Outcome | None:
         gates=_stops(place) if row["status"] == "stopped" else [],
         kept=True,
     )
+
+
+def earlier_projects(folder: Path, places: Collection[str]) -> tuple[Task, ...]:
+    """Projects of these places that an earlier run evaluated, as tasks: withheld with their place, they need a row of
+    the index that says why their report has gone. Their own files cannot be asked."""
+    found = []
+    for path in sorted((folder / "internal" / FOLDERS["project"]).glob(f"*/{RESULTS}")):
+        known = json.loads(path.read_text("utf-8"))
+        if known["place"] in places:
+            title = dict.fromkeys(LANGUAGES, str(known["names"]["project"]))
+            about = {"id": path.parent.name, "place": known["place"], "project": known["project"], "title": title}
+            found.append(Task(kind="project", notebook=path, **about))
+    return tuple(found)
 
 
 def unpublished(outcomes: Iterable[Outcome], folder: Path, languages: Sequence[str], known: History) -> set[str]:

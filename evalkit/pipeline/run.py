@@ -1,7 +1,8 @@
 """The supervisor: threads in this process, one kernel process a task, and a ledger that only it writes.
 
 What an earlier run verified and nothing has changed since is kept. One failing task stops nothing else; tasks that
-need its results run without them. Only when the first places all fail alike is the rest not tried.
+need its results run without them. A city with problems in its office files is withheld with its projects. Only when
+the first places all fail alike is the rest not tried.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
@@ -19,18 +20,18 @@ from typing import Any
 from rich.console import Console
 
 from .. import __version__
-from ..core import to_plain
+from ..core import Problem, to_plain
 from .attempt import Supervision, attempt
-from .disk import claim, disk_faults, locked, recover
+from .disk import claim, disk_faults, locked, recover, remove
 from .keys import final_key
 from .ledger import NAME as LEDGER
 from .ledger import Ledger, now
 from .live import Screen, file_progress
-from .outcome import Outcome, RunReport, alike, task_row
+from .outcome import Outcome, RunReport, alike, task_row, withheld_outcome
 from .pages import index_file
 from .prepare import prepare
 from .results import digest_of, write_json
-from .resume import History, history, intact, kept, published_facts, run_key, unpublished
+from .resume import History, earlier_projects, history, intact, kept, published_facts, run_key, unpublished
 from .stages import FOLDERS, Task, plan_tasks, ready
 from .workspace import Workspace
 
@@ -62,8 +63,9 @@ def run(
     deadline   seconds per task;  memory: MiB per kernel (default: the workspace's), 0 = no limit
     force      run every task, also those with nothing new;  refresh_peers: make the peers of all places anew
 
-    Raises UserErrors for mistakes in settings or files, before any kernel starts; for a results folder that another
-    run holds; and for a disk that is full or closed.
+    Problems in the files of some cities withhold these cities: their outcomes carry the problems. Raises UserErrors,
+    before any kernel starts, for mistakes in the settings, for problems that concern no city, and where every place
+    has some; also for a results folder that another run holds, and for a disk that is full or closed.
     """
     began, console = time.monotonic(), console or Console()
     lang, jobs = lang or workspace.language, jobs or os.cpu_count() or 1
@@ -74,6 +76,8 @@ def run(
         with file_progress(lang, console) as progress:
             prepared = prepare(workspace, folder / ".work", progress, refresh_peers=refresh_peers)
         tasks = plan_tasks(workspace, prepared, places=places, notebooks=notebooks)
+        withheld = _withheld(prepared.canonical.withheld, tasks)
+        tasks = (*earlier_projects(folder, {t.place for t in tasks if t.kind == "city"} & set(withheld)), *tasks)
         known = history(folder)
         with Screen(console, tasks, lang) as screen:
             shared = Supervision(
@@ -84,6 +88,7 @@ def run(
                 screen=screen,
                 deadline=deadline,
                 memory=workspace.memory if memory is None else memory,
+                withheld=withheld,
             )
             try:
                 outcomes = supervise(tasks, shared, jobs, History() if force else known)
@@ -96,9 +101,12 @@ def run(
             halted=shared.stop.is_set(),
             peers_edition=prepared.peers_edition,
             peers_behind=prepared.peers_behind,
+            withheld=withheld,
         )
         if not report.halted:
             _published(report, shared, languages, jobs, known)
+            if not places:
+                _clear_strangers(report)
     return replace(report, seconds=time.monotonic() - began)
 
 
@@ -110,7 +118,7 @@ def supervise(tasks: Sequence[Task], shared: Supervision, jobs: int, known: Hist
     """
     for task in tasks:
         shared.ledger.write("planned", task.name)
-    outcomes: dict[str, Outcome] = {}
+    outcomes = {t.name: _withhold(t, shared) for t in tasks if t.kind != "province" and t.place in shared.withheld}
     ended: list[Outcome] = []
     running: dict[Future[Outcome], str] = {}
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="evalkit") as pool:
@@ -137,6 +145,20 @@ def supervise(tasks: Sequence[Task], shared: Supervision, jobs: int, known: Hist
             _abandon(shared, "interrupted")
             raise
     return tuple(outcomes[t.name] for t in tasks)
+
+
+def _withheld(problems: Mapping[str, Sequence[Problem]], tasks: Sequence[Task]) -> dict[str, tuple[Problem, ...]]:
+    """The withheld cities that this run is about: those it was to report on, and all where the province is."""
+    whole = any(t.kind == "province" for t in tasks)
+    return {place: tuple(own) for place, own in problems.items() if whole or any(t.place == place for t in tasks)}
+
+
+def _withhold(task: Task, shared: Supervision) -> Outcome:
+    outcome = withheld_outcome(task, shared.withheld[task.place])
+    first = shared.withheld[task.place][0]
+    shared.ledger.write("withheld", task.name, problems=len(outcome.problems), kind=first.key, file=first.where.file)
+    shared.screen.ended(task, outcome.status)
+    return outcome
 
 
 def _keyed(task: Task, outcomes: dict[str, Outcome]) -> Task:
@@ -190,6 +212,15 @@ def _published(report: RunReport, shared: Supervision, languages: Sequence[str],
     publish(folder, languages, only=wanted, done=done)
     files = {name: digest_of(folder / name) for name in (RUN, *map(index_file, languages))}
     ledger.write("indexed", key=key, files=files)
+
+
+def _clear_strangers(report: RunReport) -> None:
+    """Remove reports of places and projects that the workspace does not have any more."""
+    ours = {_public(report.folder, o.task) for o in report.outcomes}
+    for kind in FOLDERS.values():
+        for folder in (report.folder / kind).glob("[!.]*"):
+            if folder not in ours:
+                remove(folder)
 
 
 def _public(folder: Path, task: Task) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 import evalkit
 
 from ..core import UserError
-from .keys import base_key, notebook_facts, rows_read, shared_facts
+from .keys import base_key, facts_read, notebook_facts, shared_facts
 from .prepare import Prepared
 from .workspace import Workspace, select_places
 
@@ -67,9 +67,11 @@ def plan_tasks(
     tasks = [*projects, *cities]
     if "province" in kinds and (not places or plan.province in places):
         tasks.append(_province(workspace, tasks, folder))
-    shared = shared_facts(workspace, prepared.canonical.gates, prepared.peers_edition)
+    shared = shared_facts(workspace, prepared.peers_edition)
     facts = {path: notebook_facts(path) for path in {t.notebook for t in tasks}}
-    return tuple(_keyed(t, facts[t.notebook], prepared, shared) for t in tasks)
+    known = (prepared.canonical, prepared.rows, prepared.files)
+    own = {place: facts_read(*known, place) for place in {_reads(t) for t in tasks}}
+    return tuple(_keyed(t, facts[t.notebook], own[_reads(t)], shared) for t in tasks)
 
 
 def notebooks_folder() -> Path:
@@ -146,7 +148,11 @@ def _province(workspace: Workspace, others: Sequence[Task], folder: Path) -> Tas
     )
 
 
-def _keyed(task: Task, notebook: dict[str, Any], prepared: Prepared, shared: dict[str, Any]) -> Task:
+def _reads(task: Task) -> str:
+    """The place whose tables a task reads, "" for those of all places."""
+    return "" if task.kind == "province" else task.place
+
+
+def _keyed(task: Task, notebook: dict[str, Any], read: dict[str, Any], shared: dict[str, Any]) -> Task:
     given = {"kind": task.kind, **parameters(task, "", ""), "place": task.place, "project": task.project}
-    rows = rows_read(prepared.rows, task.place, province=task.kind == "province")
-    return replace(task, key=base_key(given, notebook, rows, {**shared, "needs": task.needs}))
+    return replace(task, key=base_key(given, notebook, read, {**shared, "needs": task.needs}))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..core import Exhibit
-from . import bars, estimates, lines, money, rows
+from . import bars, decision, estimates, lines, money, robustness, rows
 from .canvas import style, watermark
 from .glyphs import GlyphError
 from .words import canonical, plain
@@ -29,9 +29,19 @@ FIGURES: dict[str, Callable[[dict[str, Any], str], Figure]] = {
     "coverage_bar": rows.coverage_bar,
     "ce_plane": money.ce_plane,
     "ceac": money.ceac,
+    "tornado": decision.tornado,
+    "value_bars": decision.value_bars,
+    "frontier": decision.frontier,
+    "budget_path": decision.budget_path,
+    "robust_decision": decision.robust_decision,
     "dot_rank": rows.dot_rank,
     "paths": lines.paths,
     "heat": bars.heat,
+    "sensitivity": robustness.sensitivity,
+    "leave_one_out": robustness.leave_one_out,
+    "power_curve": robustness.power_curve,
+    "rollout": robustness.rollout,
+    "cohort_panels": robustness.cohort_panels,
 }
 """Name in `exhibit.data["figure"]` → drawing function (data, language) → matplotlib Figure."""
 

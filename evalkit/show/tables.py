@@ -16,6 +16,7 @@ from ..core import Exhibit
 from . import words
 from .figures import figure_png
 from .glyphs import gaps
+from .spoken import marked
 from .words import NUMERIC, label, plain, written
 
 PNG_SIZE = slice(16, 24)
@@ -55,7 +56,7 @@ def _title(data: Mapping[str, Any], lang: str) -> str:
         marks += f' <span class="ek-mark">{escape(text.t("common.synthetic", lang))}</span>'
     if data.get("release") == "internal":
         marks += f' <span class="ek-mark">{escape(text.t("show.internal", lang))}</span>'
-    return f'<span class="ek-words">{escape(label(data["title"], lang))}</span>{marks}'
+    return f'<span class="ek-words">{marked(label(data["title"], lang), lang)}</span>{marks}'
 
 
 def _figure(data: Mapping[str, Any], lang: str) -> str:
@@ -93,11 +94,12 @@ def _head_cell(column: Mapping[str, Any], lang: str) -> str:
     words_ = label(column["label"], lang)
     if column.get("unit") and not (column.get("kind") == "interval" and column["unit"] == "%"):
         words_ = text.t("show.unit", lang, label=words_, unit=label(column["unit"], lang))
-    return f'<th scope="col"{_align(column)}>{escape(words_)}</th>'
+    return f'<th scope="col"{_align(column)}>{marked(words_, lang)}</th>'
 
 
 def _align(column: Mapping[str, Any]) -> str:
-    return ' class="ek-number"' if column.get("kind", "text") in NUMERIC else ""
+    kind = column.get("kind", "text")
+    return ' class="ek-number"' if kind in NUMERIC else ' class="ek-period"' if kind == "period" else ""
 
 
 def _row(columns: list[Mapping[str, Any]], row: list[Any], lang: str) -> str:
@@ -115,11 +117,11 @@ def _row(columns: list[Mapping[str, Any]], row: list[Any], lang: str) -> str:
 def cell(value: Any, kind: str, lang: str, digits: int = 2, unit: str = "") -> str:
     """A cell or fact as escaped HTML; a status carries its mark, hidden from screen readers, before its word."""
     if kind != "status":
-        return escape(written(value, kind, lang, digits, unit))
+        return marked(written(value, kind, lang, digits, unit), lang)
     mark, word = words.status(value, lang)
     known = f" ek-status-{value}" if isinstance(value, str) and value in words.MARKS else ""
     shown = f'<span class="ek-status-mark" aria-hidden="true">{mark}</span> ' if mark else ""
-    return f'<span class="ek-status{known}">{shown}{escape(word)}</span>'
+    return f'<span class="ek-status{known}">{shown}{marked(word, lang)}</span>'
 
 
 def _facts(data: Mapping[str, Any], lang: str) -> str:
@@ -130,12 +132,12 @@ def _facts(data: Mapping[str, Any], lang: str) -> str:
 def _fact(item: Mapping[str, Any], lang: str) -> str:
     kind, unit = item.get("kind", "text"), item.get("unit", "")
     value = cell(item.get("value"), kind, lang, item.get("digits", 2), unit)
-    after = "" if not unit or (kind == "interval" and unit == "%") else f" {escape(label(unit, lang))}"
-    return f"<div><dt>{escape(label(item['label'], lang))}</dt><dd>{value}{after}</dd></div>\n"
+    after = "" if not unit or (kind == "interval" and unit == "%") else f" {marked(label(unit, lang), lang)}"
+    return f"<div><dt>{marked(label(item['label'], lang), lang)}</dt><dd>{value}{after}</dd></div>\n"
 
 
 def _prose(data: Mapping[str, Any], lang: str) -> str:
-    paragraphs = "".join(f"<p>{escape(label(p, lang))}</p>\n" for p in data["data"]["paragraphs"])
+    paragraphs = "".join(f"<p>{marked(label(p, lang), lang)}</p>\n" for p in data["data"]["paragraphs"])
     return f'<h3 class="ek-title" {anchor(data)}>{_title(data, lang)}</h3>\n{paragraphs}{_below(data, lang)}'
 
 
@@ -160,8 +162,8 @@ def _below(data: Mapping[str, Any], lang: str) -> str:
     notes, facts = below(data, lang)
     out = ""
     if notes:
-        items = "".join(f"<li>{escape(n)}</li>" for n in notes)
+        items = "".join(f"<li>{marked(n, lang)}</li>" for n in notes)
         out += f'<div class="ek-notes"><span>{escape(text.t("show.notes", lang))}</span><ol>{items}</ol></div>\n'
     if facts:
-        out += '<p class="ek-origin">' + "".join(f"<span>{escape(f)}</span> " for f in facts).strip() + "</p>\n"
+        out += '<p class="ek-origin">' + "".join(f"<span>{marked(f, lang)}</span> " for f in facts).strip() + "</p>\n"
     return out

@@ -13,8 +13,6 @@ from .. import text
 from ..core import Exhibit, Message, to_plain
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_()\-]+)+")
-QUARTER = re.compile(r"(\d{4})-?Q([1-4])")
-MONTH = re.compile(r"(\d{4})-(\d{2})")
 NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 MARKS = {
@@ -72,22 +70,17 @@ def reals(values: Sequence[Any] | None, length: int = 0) -> list[float]:
 
 
 def period(value: Any, lang: str) -> str:
-    """A year, quarter "2023Q1" or month "2023-01" as the language writes it; anything else verbatim."""
+    """A year, quarter "2023Q1", month "2023-01" or ISO day as the language writes it; anything else verbatim."""
     word = str(value)
-    if match := QUARTER.fullmatch(word):
-        return text.t("show.quarter", lang, year=match[1], quarter=text.t(f"show.quarter_{match[2]}", lang))
-    if match := MONTH.fullmatch(word):
-        name = text.t(f"common.month_{int(match[2])}", lang)
-        return text.t("show.month", lang, year=match[1], month=name)
-    return text.t("show.year", lang, year=word) if re.fullmatch(r"\d{4}", word) else word
+    return text.t("show.year", lang, year=word) if re.fullmatch(r"\d{4}", word) else text.timed(word, lang)
 
 
 def instant(value: Any) -> float:
     """Position of a period on a time axis, in years: 2023 → 2023.0, "2023Q2" → 2023.25, "2023-07" → 2023.5."""
     word = str(value)
-    if match := QUARTER.fullmatch(word):
+    if match := text.QUARTER.fullmatch(word):
         return int(match[1]) + (int(match[2]) - 1) / 4
-    if match := MONTH.fullmatch(word):
+    if match := text.MONTH.fullmatch(word):
         return int(match[1]) + (int(match[2]) - 1) / 12
     return float(word)
 

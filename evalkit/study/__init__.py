@@ -51,7 +51,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "programme": "programme:programme",
         "robustness": "programme:robustness",
         "projects": "outcomes:effects",
-        "economics": "outcomes:economics",
+        "economics": "province:economics",
         "quality": "quality:quality",
     },
 }

@@ -24,7 +24,7 @@ def scope(case: Case) -> Section:
         (column("plan_title", "message"), message("name.plain", name=settings["title"])),
         (column("plan_document"), settings.get("document")),
         (column("period"), str(case.period)),
-        (column("as_of"), case.as_of),
+        (column("as_of", "period"), case.as_of),
         (column("maturity_months", "int"), settings.get("maturity_months")),
         (column("peers_edition"), case.peers_edition or None),
         (column("seed"), str(case.seed)),

@@ -12,6 +12,7 @@ from .. import cea, sources
 from ..core import Decision, EffectPath, Exhibit, Flow, Message, Psa, Section, to_plain
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
+from .information import information_figure, inventory_table, tornado_figure
 
 PERSPECTIVES = ("fund", "employer", "society")
 MONEY_COLUMNS = (
@@ -35,6 +36,8 @@ class Money:
     psa: Psa | None
     costs: cea.UnitCosts
     draws: cea.Draws
+    flows: tuple[Flow, ...]
+    delay: float
 
     @property
     def fund(self) -> Decision:
@@ -57,7 +60,7 @@ def project_money(
     for perspective in PERSPECTIVES:
         out[perspective], drawn = cea.decide(draws, costs, flows, perspective=perspective, delay=delay, seed=case.seed)
         psa = drawn if perspective == "fund" else psa
-    return Money(decisions=out, psa=psa, costs=costs, draws=draws)
+    return Money(decisions=out, psa=psa, costs=costs, draws=draws, flows=flows, delay=delay)
 
 
 def project_unit_costs(case: Case, row: dict[str, Any], grades: pd.Series) -> cea.UnitCosts:
@@ -114,11 +117,13 @@ def decision_section(case: Case, money: Money) -> Section:
     exhibits: list[Exhibit | None] = [
         prose(case, "economics_words", [decision_message(money.fund)]),
         decision_table(case, money),
+        inventory_table(case, money, money.flows, money.delay),
         unit_cost_table(case, money),
         breakeven_facts(case, money.fund),
     ]
     if money.psa is not None:
         exhibits += [plane_figure(case, money), ceac_figure(case, money.psa)]
+        exhibits += [tornado_figure(case, money.psa), information_figure(case, money.psa)]
     unverified = sorted(money.costs.unverified)
     plain = {
         "decision": to_plain(money.fund),

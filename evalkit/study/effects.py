@@ -119,20 +119,12 @@ def event_study_figure(case: Case, name: str, path: EffectPath, panel: Panel, **
         "level": path.design.level,
         "testable": any(inf is not None and inf.conf_low is not None for inf in inferences),
     }
-    if band_allowed(inferences):
-        df = min((inf.df for inf in inferences if inf and inf.df), default=None)
-        low, high, _ = path.band(df=df)
-        data["band_low"], data["band_high"] = [float(low[i]) for i in order], [float(high[i]) for i in order]
+    if path.inference and (band := path.band()).kind == "simultaneous":
+        data["band_low"], data["band_high"] = [float(band.low[i]) for i in order], [float(band.high[i]) for i in order]
     after = [float(path.estimate[i]) for i in order if (path.terms[i].event_time or 0) >= 0]
     mean = sum(after) / max(len(after), 1)
     told = {"periods": len(terms), "mean_post": math.exp(mean) if measure == "log_rate_ratio" else mean}
     return figure(case, name, "event_study", data, source="model", alt={**told, **title}, **title)
-
-
-def band_allowed(inferences: Sequence[Inference | None]) -> bool:
-    """Simultaneous bands need at least 8 effective treated and control clusters (`methods.md` 1)."""
-    known = [inf for inf in inferences if inf is not None and inf.effective_treated and inf.effective_control]
-    return bool(known) and all(min(i.effective_treated or 0, i.effective_control or 0) >= 8 for i in known)
 
 
 def selection_event_times(panel: Panel, path: EffectPath) -> list[int] | None:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .. import data, did
-from ..core import Design, Effect, EffectPath, Gate, Panel
+from ..core import Design, Effect, EffectPath, Gate, Panel, UserError
 from . import economics as money
 from .case import Case
+from .trends import Trends, trends_of
 from .verdict import diagnostics, evidence_level
 
 PRIMARY = "avertable"
@@ -29,6 +30,7 @@ class Evaluation:
     path: EffectPath
     averted: EffectPath
     events: EffectPath | None
+    trends: Trends
     span: int
     alternatives: dict[str, Effect]
     money: money.Money
@@ -48,10 +50,12 @@ def evaluate(case: Case) -> Evaluation:
     panel = data.firm_panel(case.canonical, case.plan, case.project)
     window = (row["selection_from"], row["selection_to"]) if row.get("selection_from") else None
     design = Design(selection_window=window, seed=case.seed, outcomes=testable_outcomes(panel))
-    path = did.ppml(panel, design)
+    path = headline(panel, design)
     single = replace(design, outcomes=(PRIMARY,))
     span = event_span(panel)
-    events = did.ppml_event_study(*coarser(panel, single, span)) if span else None
+    blocks = coarser(panel, single, span) if span else None
+    events = did.ppml_event_study(*blocks) if blocks else None
+    trends = trends_of(events, blocks[0] if blocks else panel)
     alternatives = alternative_effects(panel, single)
     gates = diagnostics(
         path.effects()[0],
@@ -67,12 +71,23 @@ def evaluate(case: Case) -> Evaluation:
         path=path,
         averted=did.inference(path.averted(), panel),
         events=events,
+        trends=trends,
         span=span,
         alternatives=alternatives,
         money=money.project_money(case, path, row, expected_injuries(panel, path), grade_mix(case), follow_up(panel)),
-        level=evidence_level(panel, path.effects()[0]),
+        level=evidence_level(panel, path.effects()[0], trends_passed=trends.passed, gates=gates),
         gates=gates,
     )
+
+
+def headline(panel: Panel, design: Design) -> EffectPath:
+    """One row per outcome: Poisson with exposure; with several start dates the extended model, added up on counts.
+
+    With one start date both are the same comparison, and the static model needs no cell of its own.
+    """
+    if len(np.unique(panel.cohort[panel.ever_treated])) == 1:
+        return did.ppml(panel, design)
+    return did.inference(did.etwfe(panel, design, family="poisson").combine("overall"), panel)
 
 
 def expected_injuries(panel: Panel, path: EffectPath) -> dict[str, float]:
@@ -195,9 +210,21 @@ def alternative_effects(panel: Panel, design: Design) -> dict[str, Effect]:
             continue
         window = None if name == "no_selection_window" else design.selection_window
         out[name] = did.ppml(view, replace(design, outcomes=(outcome,), selection_window=window)).effects()[0]
-    batches = batch_panel(panel)
-    out["log_rate"] = did.twfe(did.log_rate(batches), replace(design, outcomes=())).effects()[0]
+    logs, plain = did.log_rate(batch_panel(panel)), replace(design, outcomes=())
+    out["log_rate"] = did.twfe(logs, plain).effects()[0]
+    for name in ("att_gt", "imputation"):
+        if (found := overall(name, logs, plain)) is not None:
+            out[name] = found
     return out
+
+
+def overall(estimator: str, panel: Panel, design: Design) -> Effect | None:
+    """The average effect over treated cells by a cohort-by-period estimator; None where it cannot be had."""
+    try:
+        path = getattr(did, estimator)(panel, design)
+        return did.inference(path.combine("overall"), panel).effects()[0]
+    except (UserError, ValueError):
+        return None
 
 
 def batch_panel(panel: Panel) -> Panel:

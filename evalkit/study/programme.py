@@ -29,9 +29,13 @@ from .effects import (
     ratio_interval,
     ratio_row,
 )
-from .evaluation import CONTROL_OUTCOME, MINOR, PRIMARY, pre_periods, with_outcome
+from .evaluation import CONTROL_OUTCOME, MINOR, PRIMARY, overall, pre_periods, with_outcome
 from .project import averted_table, paths_figure
+from .trends import Trends, trend_exhibits, trends_of
 from .verdict import diagnostics, evidence_level, verdict, verdict_message
+
+BESIDE = ("att_gt", "imputation")
+"""Estimators of cohort-by-period effects beside the headline, on the same log rates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +49,8 @@ class Programme:
     weighted: EffectPath
     logs: Panel
     events: EffectPath
+    trends: Trends
+    beside: dict[str, Effect]
     differences: EffectPath | None
     level: str
     gates: tuple[Gate, ...]
@@ -68,6 +74,9 @@ def evaluate(case: Case) -> Programme:
     )
     logs = log_scale(panel)
     weighted, headline = did.ppml(panel, design), did.twfe(logs, design)
+    events = did.event_study(logs, design)
+    trends, gates = trends_of(events, logs), warnings(case, panel, design, headline.effects()[0])
+    found = {name: overall(name, logs, design) for name in BESIDE}
     return Programme(
         code=spec["code"],
         panel=panel,
@@ -75,10 +84,12 @@ def evaluate(case: Case) -> Programme:
         headline=headline,
         weighted=weighted,
         logs=logs,
-        events=did.event_study(logs, design),
+        events=events,
+        trends=trends,
+        beside={name: e for name, e in found.items() if e is not None},
         differences=did.first_difference(logs, design) if spec.get("first_difference") else None,
-        level=evidence_level(panel, headline.effects()[0]),
-        gates=warnings(case, panel, design, headline.effects()[0]),
+        level=evidence_level(panel, headline.effects()[0], trends_passed=trends.passed, gates=gates),
+        gates=gates,
     )
 
 
@@ -110,6 +121,7 @@ def programme(case: Case) -> Section:
     ev = evaluate(case)
     rows = [ratio_row("estimator.log_rate", ev.effect)]
     rows.append(ratio_row("estimator.ppml_weighted", ev.weighted.effects()[0]))
+    rows += [ratio_row(f"estimator.{name}_city", e) for name, e in ev.beside.items()]
     clusters, treated, control = ev.panel.cluster_counts()
     exhibits = [
         prose(
@@ -231,6 +243,7 @@ def robustness(case: Case) -> Section:
             n=len(frame),
             alt={"low": float(np.exp(frame.estimate.min())), "high": float(np.exp(frame.estimate.max()))},
         ),
+        *trend_exhibits(case, ev.trends),
         rules_table(case, rows),
     ]
     return section("robustness", exhibits)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import assess, did
-from ..core import Column, Design, EffectPath, Panel, Score, Section, to_plain
+from ..core import Column, Design, EffectPath, Message, Panel, Score, Section, to_plain
 from . import economics as money
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
+from .cheers import cheers_table
 from .disclosure import counts_hidden, masked, threshold
 from .effects import (
     ESTIMATE_COLUMNS,
@@ -25,6 +26,8 @@ from .effects import (
 )
 from .evaluation import PRIMARY, Evaluation, coarser, evaluate
 from .quality import gates_table
+from .robustness import balance_table
+from .trends import robust_figure, trend_exhibits
 from .verdict import verdict, verdict_message
 
 
@@ -36,8 +39,8 @@ def summary(case: Case) -> Section:
         (column("project_id"), row["project_id"]),
         (column("title"), row["title"]),
         (column("place", "message"), message("name.plain", name=case.plan.place_name(row["place"]))),
-        (column("started", "text"), row.get("started")),
-        (column("ended", "text"), row.get("ended")),
+        (column("started", "period"), row.get("started")),
+        (column("ended", "period"), row.get("ended")),
         (column("actual_cost", "money"), row.get("actual_cost")),
         (column("enrolled_firms", "int"), int(ev.panel.ever_treated.sum())),
         (column("comparison_firms", "int"), int((~ev.panel.ever_treated).sum())),
@@ -76,9 +79,9 @@ def design(case: Case) -> Section:
         (column("design_cluster", "message"), message("design.cluster.batch", n=clusters, treated=treated)),
         (column("design_outcome", "message"), message("design.outcome.avertable")),
         (column("design_form", "message"), message("design.form.multiplicative")),
-        (column("design_start"), first),
-        (column("design_period"), f"{panel.times[0]}–{panel.times[-1]}"),
-        (column("design_selection"), f"{window[0]}–{window[1]}" if window else None),
+        (column("design_start", "period"), first),
+        (column("design_period", "message"), _span(panel.times[0], panel.times[-1])),
+        (column("design_selection", "message"), _span(*window) if window else None),
     ]
     columns = (
         column("group", "message"),
@@ -99,9 +102,14 @@ def design(case: Case) -> Section:
         [
             facts(case, "design_choices", items),
             table(case, "design_balance", columns, rows, source="extract", n=panel.n_units),
+            balance_table(case, panel, ev.design),
             paths_figure(case, panel),
         ],
     )
+
+
+def _span(first: Any, last: Any) -> Message:
+    return message("show.interval", low=first, high=last)
 
 
 def group_row(panel: Panel, members: np.ndarray, label: str) -> list[Any]:
@@ -154,12 +162,17 @@ def printable(case: Case, panel: Panel) -> Panel:
     return wide
 
 
+BESIDE = ("log_rate", "att_gt", "imputation")
+"""Alternatives that stand beside the headline; the others are in the robustness section."""
+
+
 def effect(case: Case) -> Section:
     """The estimate, its severity ladder, its path over time, and by which rule it was tested."""
     ev = evaluate(case)
-    head = [ratio_row("estimator.ppml", ev.effect)]
-    if "log_rate" in ev.alternatives:
-        head.append(ratio_row("estimator.log_rate_batch", ev.alternatives["log_rate"]))
+    staggered = ev.path.method == "etwfe_poisson"
+    head = [ratio_row("estimator.etwfe_poisson" if staggered else "estimator.ppml", ev.effect)]
+    beside = ("log_rate_batch", "log_rate"), ("att_gt", "att_gt"), ("imputation", "imputation")
+    head += [ratio_row(f"estimator.{key}", ev.alternatives[name]) for key, name in beside if name in ev.alternatives]
     exhibits = [
         estimates_table(case, "effect_estimates", head, ev.panel.n_units),
         events_figure(case, ev),
@@ -228,7 +241,7 @@ def robustness(case: Case) -> Section:
     """Other outcomes, other windows, other estimators, and the answer without each batch in turn."""
     ev = evaluate(case)
     rows = [ratio_row("estimator.ppml", ev.effect)]
-    rows += [ratio_row(f"estimator.alt_{name}", e) for name, e in ev.alternatives.items() if name != "log_rate"]
+    rows += [ratio_row(f"estimator.alt_{name}", e) for name, e in ev.alternatives.items() if name not in BESIDE]
     single = replace(ev.design, outcomes=(PRIMARY,))
     frame = did.leave_one_out(ev.panel, single, "ppml")
     span = [float(np.exp(frame.estimate.min())), float(np.exp(frame.estimate.max()))]
@@ -237,6 +250,7 @@ def robustness(case: Case) -> Section:
         table(
             case, "robustness_table", ESTIMATE_COLUMNS, rows, source="model", notes=[message("note.negative_control")]
         ),
+        *trend_exhibits(case, ev.trends),
         facts(case, "robustness_loo", items, source="model"),
         gates_table(case, ev.gates, "robustness_gates", note="note.diagnostics"),
     ]
@@ -252,7 +266,10 @@ def economics(case: Case) -> Section:
         averted=d.averted_cases, bcr=d.bcr, bcr_low=d.bcr_low, bcr_high=d.bcr_high, dominance=d.dominance,
         group=case.project, as_of=case.as_of,
     )  # fmt: skip
-    return replace(money.decision_section(case, ev.money), scores=scores)
+    found = money.decision_section(case, ev.money)
+    robust = robust_figure(case, ev.money, ev.trends)
+    exhibits = (*found.exhibits, *((robust,) if robust else ()), cheers_table(case, ev))
+    return replace(found, exhibits=exhibits, scores=scores)
 
 
 def conclusion(case: Case) -> Section:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from .. import assess
-from ..core import Exhibit, Section, to_plain
+from ..core import Exhibit, Message, Section, to_plain
+from . import outcomes
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
+from .funding import budget_figure, portfolio_exhibits
 from .indicators import scorecard
 from .target import target
 from .work import measure_name, years
@@ -41,6 +45,7 @@ def summary(case: Case) -> Section:
                         evaluated=len(case.projects),
                     )
                 ]
+                + _withheld(case)
                 + ([message("common.synthetic_note")] if case.synthetic else []),
             ),
             facts(case, "summary_facts", items),
@@ -52,7 +57,14 @@ def summary(case: Case) -> Section:
         }
         card, scores = scorecard(case, case.plan.province)
         return section("summary", [*exhibits, card], scores=scores, values=to_plain(values))
-    return section("summary", [prose(case, "summary_words", [message("summary.policy", name=name)])])
+    words = [message("summary.policy", name=name), *_withheld(case)]
+    return section("summary", [prose(case, "summary_words", words)])
+
+
+def _withheld(case: Case) -> list[Message]:
+    """Which cities are missing because their office files have problems."""
+    places = [case.plan.place_name(place) for place in case.canonical.withheld]
+    return [message("summary.withheld", places=places)] if places else []
 
 
 def overview(case: Case) -> Section:
@@ -138,7 +150,18 @@ def cap(case: Case) -> Section:
         column("status", "status"),
     )
     rows = [[str(r.year), r.prevention, r.levy_previous, r.ratio, r.cap, r.room, r.status] for r in frame.itertuples()]
-    return section("cap", [table(case, "cap_table", columns, rows, source="ledger", notes=[message("note.cap")])])
+    shown = table(case, "cap_table", columns, rows, source="ledger", notes=[message("note.cap")])
+    return section("cap", [shown, budget_figure(case, frame)])
+
+
+def economics(case: Case) -> Section:
+    """What the evaluated projects cost and saved, and which of them the room under the cap would fund."""
+    found = outcomes.economics(case)
+    if not case.projects:
+        return found
+    now = cap_rows(case).query("year == @case.period")
+    room = None if now.empty or pd.isna(now.room.iloc[0]) else float(now.room.iloc[0])
+    return replace(found, exhibits=(*found.exhibits, *portfolio_exhibits(case, room)))
 
 
 def measures(case: Case) -> Section:

@@ -20,7 +20,7 @@ import pandas as pd
 
 from .. import cea, data, plans
 from ..core import Decision, Flow, UserError, Where, frozen_array
-from ..data.panel import ordinal
+from ..data.layout import ordinal
 from .case import Case
 from .economics import PERSPECTIVES, project_flows, project_unit_costs
 from .evaluation import project_row

@@ -1,8 +1,8 @@
 """From an interval to words: evidence level by rule, and a verdict that never says more than the design carries.
 
-Levels (A randomised; B controlled with sensitivity passed; C controlled, sensitivity not passed or not testable;
-D before-after only; E outputs only). Level B needs the breakdown value and the power of the pre-period
-(`methods.md` 4), so no design evaluated without them is placed above C.
+Levels: A randomised; B controlled, with the sensitivity of parallel trends passed and no diagnostic failed; C
+controlled, sensitivity not passed or not testable; D before-after only; E outputs only. Level B needs the breakdown
+value and the power of the pre-period (`methods.md` 4). A randomisation p beside the interval never raises a level.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ from ..core import Effect, Gate, Message, Panel
 from .build import message
 
 
-def evidence_level(panel: Panel, effect: Effect, *, assignment: str = "observational") -> str:
-    """Evidence level of one evaluated design."""
+def evidence_level(
+    panel: Panel, effect: Effect, *, trends_passed: bool = False, gates: tuple[Gate, ...] = (),
+    assignment: str = "observational",
+) -> str:  # fmt: skip
+    """Evidence level of one evaluated design, by rule.
+
+    trends_passed  both conditions of level B hold (`trends.Trends.passed`);  gates  its diagnostics
+    """
     clusters, treated, control = panel.cluster_counts()
     if control == 0 or treated == 0 or clusters < 2:
         return "D"
     if assignment == "random" and effect.p_value is not None:
         return "A"
-    return "C"
+    sound = verdict(effect) != "not_testable" and not any(g.passed is False and g.severity == "warn" for g in gates)
+    return "B" if trends_passed and sound else "C"
 
 
 def verdict(effect: Effect) -> str:

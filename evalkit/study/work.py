@@ -62,10 +62,10 @@ def measures(case: Case) -> Section:
         column("measure_no", "int"),
         column("measure", "message"),
         column("role_of_place", "message"),
-        column("due_date"),
+        column("due_date", "period"),
         column("status", "status"),
         column("reported", "message"),
-        column("done_date"),
+        column("done_date", "period"),
         column("doc_no"),
     )
     rows = [
@@ -230,8 +230,8 @@ def projects(case: Case) -> Section:
         column("project_id"),
         column("title"),
         column("type", "message"),
-        column("ended"),
-        column("accepted"),
+        column("ended", "period"),
+        column("accepted", "period"),
         column("days", "int"),
         column("acceptance", "message"),
         column("on_time", "flag"),

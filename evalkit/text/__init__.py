@@ -8,6 +8,7 @@ the same in all of them (tested). Fallback never happens silently: a missing key
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date as Date
@@ -22,6 +23,10 @@ LANGUAGES: tuple[str, ...] = ("zh-Hans", "zh-Hant", "en")
 """Languages that are complete: a folder with every key filled. zh-Hant follows the usage of Hong Kong and Macao."""
 
 DEFAULT = "zh-Hans"
+
+QUARTER = re.compile(r"(\d{4})-?Q([1-4])")
+MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @cache
@@ -53,14 +58,19 @@ def has(key: str, lang: str = DEFAULT) -> bool:
 
 
 def t(key: str, lang: str, /, **values: Any) -> str:
-    """The message `key` in `lang` with its placeholders filled. Nested Messages are translated first."""
+    """The message `key` in `lang` with its placeholders filled. Nested Messages are translated first.
+
+    Days, months and quarters among the values are written as the language writes them; in problems they stay as they
+    stand in the office files.
+    """
     messages = catalogue(lang)
     if key not in messages:
         raise KeyError(f"message {key!r} is missing in {lang}")
     template = messages[key]
     if not values:
         return template
-    return template.format_map({k: _said(v, lang) for k, v in values.items()})
+    said = _said if key.startswith("problem.") else _told
+    return template.format_map({k: said(v, lang) for k, v in values.items()})
 
 
 def say(message: Message | Mapping[str, Any], lang: str) -> str:
@@ -82,6 +92,14 @@ def _said(value: Any, lang: str) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _Number(value)
     return value
+
+
+def _told(value: Any, lang: str) -> Any:
+    if isinstance(value, str):
+        return timed(value, lang)
+    if isinstance(value, (list, tuple)):
+        return _said([_told(v, lang) for v in value], lang)
+    return _said(value, lang)
 
 
 class _Number(float):
@@ -147,6 +165,15 @@ def date(value: str | Date, lang: str) -> str:
         day=day.day,
         month_name=t(f"common.month_{day.month}", lang),
     )
+
+
+def timed(word: str, lang: str) -> str:
+    """A quarter "2023Q1", a month "2023-01" or an ISO day as the language writes it; any other word as it is."""
+    if match := QUARTER.fullmatch(word):
+        return t("show.quarter", lang, year=match[1], quarter=t(f"show.quarter_{match[2]}", lang))
+    if match := MONTH.fullmatch(word):
+        return t("show.month", lang, year=match[1], month=t(f"common.month_{int(match[2])}", lang))
+    return date(word, lang) if DAY.fullmatch(word) else word
 
 
 def error_text(error: UserErrors, lang: str) -> str:

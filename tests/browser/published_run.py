@@ -38,7 +38,7 @@ def exhibits() -> tuple[Exhibit, ...]:
 
 
 def build(folder: Path) -> Path:
-    """Write and publish a run with one city; returns its folder."""
+    """Write and publish a run with one city and three that have no report; returns its folder."""
     section = Section(
         key="summary",
         exhibits=exhibits(),
@@ -61,15 +61,40 @@ def build(folder: Path) -> Path:
     )
     write_results(case, [section])
     _write_notebook(target / "notebook.ipynb", section)
-    failed = {
-        **_task("440400", {"zh-Hans": HOSTILE, "en": HOSTILE}),
-        "status": "failed",
-        "failure": "cell_error",
-        "cell": 3,
-    }
-    write_json(folder / "run.json", _run([_task("440300", plan.place_name("440300"), digest="x"), failed]))
+    write_json(folder / "run.json", _run([_task("440300", plan.place_name("440300"), digest="x"), *_withheld(plan)]))
     publish(folder)
     return folder
+
+
+def _withheld(plan: Any) -> list[dict[str, Any]]:
+    """A place of each way to have no report: an error in a cell, a stop gate, problems of the office files."""
+    gate = {
+        "name": "totals_tie",
+        "passed": False,
+        "severity": "stop",
+        "detail": {"checked": 4, "n": 1, "items": HOSTILE},
+    }
+    where = {"file": f"raw/{HOSTILE}.xlsx", "sheet": "表1", "row": 7, "column": "受伤日期"}
+    problems = [
+        {"key": "bad_date", "where": where, "values": {"value": HOSTILE, "more": ""}},
+        {"key": "negative", "where": {**where, "row": 12, "column": "人数"}, "values": {"value": -3, "more": ""}},
+        {"key": "empty_file", "where": {**dict.fromkeys(where), "file": "raw/空.csv"}, "values": {}},
+    ]
+    return [
+        {
+            **_task("440400", {"zh-Hans": HOSTILE, "en": HOSTILE}),
+            "status": "failed",
+            "failure": "cell_error",
+            "cell": 3,
+        },
+        {**_task("440500", plan.place_name("440500")), "status": "stopped", "failure": "gate_stopped", "gates": [gate]},
+        {
+            **_task("440600", plan.place_name("440600")),
+            "status": "failed",
+            "failure": "user_error",
+            "problems": problems,
+        },
+    ]
 
 
 def _write_notebook(path: Path, section: Section) -> None:
@@ -97,4 +122,4 @@ def _task(place: str, title: dict[str, str], digest: str = "") -> dict[str, Any]
 def _run(tasks: list[dict[str, Any]]) -> dict[str, Any]:
     settings = {"name": "toy", "title": TITLE, "period": 2025, "as_of": "2026-10-31", "plan": "gd_2021_2025"}
     rest = {"evalkit": "0", "seconds": 1.0, "peers_edition": "abc", "synthetic": True, "headlines": {}, "gates": []}
-    return {"workspace": settings, "languages": ["zh-Hans", "en"], "tasks": tasks, **rest}
+    return {"workspace": settings, "languages": ["zh-Hans", "zh-Hant", "en"], "tasks": tasks, **rest}

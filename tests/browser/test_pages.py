@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +10,7 @@ import pytest
 from evalkit.text import LANGUAGES
 
 pytestmark = pytest.mark.browser
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PAGES_LOOKED_AT = 8
-
-
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if given := os.environ.get("EVALKIT_BROWSER_RUN"):
-        return Path(given).absolute()
-    from published_run import build
-
-    return build(tmp_path_factory.mktemp("run"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 def _pages(folder: Path) -> list[Path]:
@@ -43,8 +19,8 @@ def _pages(folder: Path) -> list[Path]:
     return [*sorted(folder.glob("index*.html")), *reports[::step]]
 
 
-def _opened(browser: Any, path: Path, width: int) -> tuple[Any, list[str], list[str]]:
-    page = browser.new_page(viewport={"width": width, "height": 800})
+def opened(chromium: Any, path: Path, width: int) -> tuple[Any, list[str], list[str]]:
+    page = chromium.new_page(viewport={"width": width, "height": 800})
     said: list[str] = []
     asked: list[str] = []
     page.on("console", lambda message: said.append(message.text))
@@ -56,28 +32,28 @@ def _opened(browser: Any, path: Path, width: int) -> tuple[Any, list[str], list[
     return page, said, asked
 
 
-def test_pages_are_silent_offline_and_narrow(browser: Any, run_folder: Path) -> None:
+def test_pages_are_silent_offline_and_narrow(chromium: Any, run_folder: Path) -> None:
     """No console message, no request beyond the file itself and data, no overflow at 360 px, the right language."""
     paths = _pages(run_folder)
-    assert len(paths) >= 4
+    assert len(paths) >= 6
     for path in paths:
-        page, said, asked = _opened(browser, path, 360)
+        page, said, asked = opened(chromium, path, 360)
         assert said == [], path
         assert [u for u in asked if not u.startswith(("file:", "data:"))] == [], path
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 360, f"{path} is {wide} px wide"
         named = next((x for x in LANGUAGES if f".{x}." in path.name), "zh-Hans")
         assert page.get_attribute("html", "lang") == named, path
-        assert page.evaluate("document.scripts.length") == 0, path
+        assert page.evaluate("document.scripts.length") == path.name.startswith("index"), path
         assert page.evaluate("document.querySelectorAll('[onerror],[onload],[onclick],[onmouseover]').length") == 0
         assert "owned" not in page.title() or "<script" in page.title()
         page.close()
 
 
-def test_pages_have_one_main_and_named_parts(browser: Any, run_folder: Path) -> None:
+def test_pages_have_one_main_and_named_parts(chromium: Any, run_folder: Path) -> None:
     """One main, a skip link that leads to it, unique ids, captions and alternative texts, links that exist."""
     for path in _pages(run_folder):
-        page, _, _ = _opened(browser, path, 1000)
+        page, _, _ = opened(chromium, path, 1000)
         assert page.locator("main").count() == 1, path
         assert page.locator("h1").count() == 1, path
         page.keyboard.press("Tab")
@@ -89,16 +65,16 @@ def test_pages_have_one_main_and_named_parts(browser: Any, run_folder: Path) -> 
             if target.startswith("#"):
                 assert page.locator(f"[id='{target[1:]}']").count() == 1, (path, target)
             elif not target.startswith(("https:", "mailto:")):
-                assert (path.parent / target).is_file(), (path, target)
+                assert (path.parent / target.partition("#")[0]).is_file(), (path, target)
         page.close()
 
 
-def test_wide_tables_scroll_by_keyboard_inside_their_frame(browser: Any, run_folder: Path) -> None:
+def test_wide_tables_scroll_by_keyboard_inside_their_frame(chromium: Any, run_folder: Path) -> None:
     """What is wider than its frame lies in a box that can be focused, so that the keyboard can scroll it."""
     find = """[...document.querySelectorAll('main *')]
         .filter(e => e.scrollWidth > e.clientWidth + 1 && e.tabIndex < 0)
         .filter(e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)).map(e => e.outerHTML.slice(0, 80))"""
     for path in _pages(run_folder):
-        page, _, _ = _opened(browser, path, 360)
+        page, _, _ = opened(chromium, path, 360)
         assert page.evaluate(find) == [], path
         page.close()

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from e2e.real_runs import Ran, tiny_run
-from test_pages import ARGUMENTS, CHROMIUM, _opened
+from e2e.real_runs import Ran
+from test_pages import opened
 
 from evalkit import text
+from evalkit.pipeline.pages import index_file
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("e2e")]
-LANGUAGES = ("zh-Hans", "en")
 PHONE, DESK = 360, 1100
 PAPER = 658
 """Width of an A4 page less the margins of 18 mm that the style sheet sets, at 96 px an inch."""
@@ -26,37 +25,20 @@ MISSING = "\U0010fffd"
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    return tiny_run(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def paths(ran: Ran) -> list[tuple[str, str, Path]]:
     """(name, language, file) of the largest and the smallest city, the project, the province and the index."""
     assert ran.code == 0, ran.said
     cities = sorted((n for n in ran.results if n.startswith("city/")), key=lambda n: ran.results[n]["values"]["cases"])
     others = [n for n in ran.results if not n.startswith("city/")]
-    pages = [(n, lang, ran.report(n, lang)) for n in (cities[-1], cities[0], *others) for lang in LANGUAGES]
-    index = {"zh-Hans": "index.html", "en": "index.en.html"}
-    return pages + [("index", lang, ran.folder / index[lang]) for lang in LANGUAGES]
+    pages = [(n, lang, ran.report(n, lang)) for n in (cities[-1], cities[0], *others) for lang in text.LANGUAGES]
+    return pages + [("index", lang, ran.folder / index_file(lang)) for lang in text.LANGUAGES]
 
 
 def test_reports_are_quiet_offline_and_fit_a_phone(chromium: Any, paths: list[tuple[str, str, Path]]) -> None:
     """No console message, no request but the file itself and data, the right language, no sideways scroll at 360 px."""
-    assert len(paths) == 10
+    assert len(paths) == 15
     for name, lang, path in paths:
-        page, said, asked = _opened(chromium, path, PHONE)
+        page, said, asked = opened(chromium, path, PHONE)
         assert said == [], name
         assert {u.split(":")[0] for u in asked} <= {"file", "data"}, name
         assert [u for u in asked if u.startswith("file:")] == [path.as_uri()], name
@@ -69,7 +51,7 @@ def test_reports_are_quiet_offline_and_fit_a_phone(chromium: Any, paths: list[tu
 def test_every_picture_is_drawn_and_told(chromium: Any, paths: list[tuple[str, str, Path]]) -> None:
     """Each image has loaded, has an alternative text of its own and fits the page; reports have at least one."""
     for name, _, path in paths:
-        page, _, _ = _opened(chromium, path, PHONE)
+        page, _, _ = opened(chromium, path, PHONE)
         images = page.eval_on_selector_all(
             "img", "all => all.map(i => [i.alt, i.naturalWidth, i.getBoundingClientRect().width])"
         )
@@ -84,7 +66,7 @@ def test_every_picture_is_drawn_and_told(chromium: Any, paths: list[tuple[str, s
 def test_reports_can_be_printed(chromium: Any, paths: list[tuple[str, str, Path]]) -> None:
     """In print every exhibit is still there, nothing is cut at the side of an A4 page, and a PDF comes out."""
     for name, _, path in paths:
-        page, said, _ = _opened(chromium, path, DESK)
+        page, said, _ = opened(chromium, path, DESK)
         shown = page.locator(".ek-exhibit").count()
         page.emulate_media(media="print")
         page.set_viewport_size({"width": PAPER, "height": 1000})
@@ -128,7 +110,7 @@ def test_no_character_of_a_report_is_a_box(
 
 
 def shown_text(chromium: Any, path: Path) -> str:
-    page, _, _ = _opened(chromium, path, DESK)
+    page, _, _ = opened(chromium, path, DESK)
     words = page.inner_text("body")
     page.close()
     return words
@@ -153,7 +135,7 @@ def drawn(page: Any, characters: list[str]) -> list[bytes]:
 def test_the_mark_of_synthetic_data_is_seen(chromium: Any, paths: list[tuple[str, str, Path]]) -> None:
     """On a phone the banner is the first thing below the top; on paper a mark lies across the page."""
     for name, lang, path in paths:
-        page, _, _ = _opened(chromium, path, PHONE)
+        page, _, _ = opened(chromium, path, PHONE)
         banner = page.locator(".banner").first
         assert text.t("common.synthetic", lang) in banner.inner_text(), name
         assert banner.bounding_box()["y"] < 400, name

@@ -107,10 +107,40 @@ def test_transform_remembers_the_way_back() -> None:
 
 
 def test_band_is_wider_than_pointwise() -> None:
-    """A simultaneous band over several rows is wider than the pointwise normal interval."""
-    path = count_path()
-    _, _, critical = path.band()
-    assert 1.96 < critical < 3.5
+    """A simultaneous band over several rows is wider than the pointwise intervals that it holds."""
+    path = _judged(count_path(), effective=9.0)
+    band = path.band()
+    assert band.kind == "simultaneous"
+    assert band.df == 20
+    assert 2.09 < band.critical < 3.5
+    assert all(band.low < [i.conf_low for i in path.inference])
+
+
+def test_no_band_with_few_effective_clusters() -> None:
+    """Below 8 effective clusters the limits are the rows' own and say so; before inference there is none."""
+    path = _judged(count_path(), effective=7.9)
+    band = path.band()
+    assert band.kind == "pointwise"
+    assert band.reason == "band.reason.few_clusters"
+    np.testing.assert_array_equal(band.high, [i.conf_high for i in path.inference])
+    with pytest.raises(ValueError, match="inference"):
+        dataclasses.replace(count_path(), inference=()).band()
+
+
+def _judged(path, effective):
+    rows = tuple(
+        Inference(
+            rule="cr3",
+            std_error=float(se),
+            df=20.0,
+            conf_low=float(e - 2.086 * se),
+            conf_high=float(e + 2.086 * se),
+            effective_treated=effective,
+            effective_control=12.0,
+        )
+        for e, se in zip(path.estimate, path.std_error)
+    )
+    return dataclasses.replace(path, inference=rows)
 
 
 def test_nouns_cannot_be_changed() -> None:

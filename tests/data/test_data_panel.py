@@ -62,16 +62,18 @@ def test_the_frame_is_not_changed(long: pd.DataFrame) -> None:
 
 
 def test_ledger_of_dropped_units(long: pd.DataFrame) -> None:
-    """Units leave with their reason: not observed, always treated, no exposure, missing covariate."""
+    """Units leave with their reason: not observed, always treated, no exposure (with cases or without), missing."""
     frame = pd.concat([long.assign(x=1.0)] + [
-        long[long.unit == "m"].assign(unit=u, x=1.0) for u in ("gap", "always", "zero", "hole")])  # fmt: skip
+        long[long.unit == "m"].assign(unit=u, x=1.0) for u in ("gap", "always", "zero", "ghost", "hole")])  # fmt: skip
     frame = frame[~((frame.unit == "gap") & (frame.time == "2023Q2"))].reset_index(drop=True)
     frame.loc[frame.unit == "always", "start"] = "2021Q1"
-    frame.loc[(frame.unit == "zero") & (frame.time == "2023Q4"), "e"] = 0
+    frame.loc[frame.unit.isin(["zero", "ghost"]) & (frame.time == "2023Q4"), "e"] = 0
+    frame.loc[(frame.unit == "zero") & (frame.time == "2023Q4"), "y"] = 0
     frame.loc[(frame.unit == "hole") & (frame.time == "2023Q4"), "x"] = np.nan
     panel = build(frame, exposure="e", covariates=("x",))
     assert {d.unit: d.reason for d in panel.dropped} == {
-        "gap": "unbalanced", "always": "always_treated", "zero": "no_exposure", "hole": "missing"}  # fmt: skip
+        "gap": "unbalanced", "always": "always_treated", "zero": "no_exposure", "ghost": "case_without_exposure",
+        "hole": "missing"}  # fmt: skip
     assert panel.units == ("z", "a", "m")
 
 
@@ -90,6 +92,10 @@ def test_unobserved_cells_may_be_kept(long: pd.DataFrame) -> None:
         (lambda f: f[f.time != "2023Q2"], {}, "time_gap"),
         (lambda f: f.assign(start=0), {}, "cohort_zero"),
         (lambda f: f.assign(start="soon"), {}, "cohort_unreadable"),
+        (lambda f: f.assign(start=2023.5), {}, "cohort_unreadable"),
+        (lambda f: f.assign(start=((f.unit == "z") & (f.time > "2023Q2")).astype(int)), {}, "cohort_is_treatment"),
+        (lambda f: f.assign(start=f.unit == "z"), {}, "cohort_is_treatment"),
+        (lambda f: f.assign(start=((f.unit == "z") & (f.time == "2023Q2")) * 1.0), {}, "treatment_switches_off"),
         (lambda f: f.assign(start=f.time), {}, "varies_within_unit"),
         (lambda f: f.assign(y="many"), {}, "not_numeric"),
         (lambda f: f.assign(y=np.inf), {}, "not_numeric"),
@@ -168,3 +174,62 @@ def test_policy_panel_with_a_partial_first_year(office) -> None:
     assert list(panel.cohort) == [2, NEVER]
     assert list(panel.covariates["treated"][0]) == [0, 0, 0.5, 1]
     assert panel.exposure is None
+
+
+def _grid(n: int = 40, t: int = 6) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    start = rng.choice([2002, 2004, np.nan], n)
+    return pd.DataFrame({
+        "unit": np.repeat(np.arange(n) * 7 + 3, t), "time": np.tile(np.arange(2000, 2000 + t), n),
+        "y": rng.normal(0, 1, n * t), "start": np.repeat(start, t), "city": np.repeat(np.arange(n) % 4, t),
+    })  # fmt: skip
+
+
+def _same(a, b) -> None:
+    order = [b.units.index(u) for u in a.units]
+    np.testing.assert_array_equal(a.matrix(), b.matrix()[order])
+    np.testing.assert_array_equal(a.cohort, b.cohort[order])
+    assert [a.cluster_names[g] for g in a.cluster] == [b.cluster_names[g] for g in b.cluster[order]]
+
+
+@pytest.mark.parametrize("kind", [str, "category", "object", "Int64", "float64"])
+@pytest.mark.parametrize("order", ["kept", "shuffled", "by period", "reversed"])
+def test_labels_and_row_order_do_not_matter(order: str, kind) -> None:
+    """Every kind of label and every order of rows gives the panel of sorted whole numbers."""
+    frame = _grid()
+    options = {"frequency": "year", "cluster": "city"}
+    plain = build(frame, **options)
+    rows = {
+        "kept": frame,
+        "shuffled": frame.sample(frac=1, random_state=2),
+        "by period": frame.sort_values(["time", "unit"]),
+        "reversed": frame.iloc[::-1],
+    }[order]
+    changed = rows.assign(unit=rows["unit"].astype(str if kind == "object" else kind).astype(kind))
+    if kind in (str, "object"):
+        changed = changed.assign(time=changed["time"].astype(str), city=changed["city"].astype(str))
+    found = build(changed, **options)
+    assert [int(t) for t in found.times] == list(plain.times)
+    if kind == "float64":
+        found = build(rows.assign(start=rows["start"].astype("Int64")), **options)
+    _same(plain, found)
+
+
+def test_a_panel_of_runs_that_differ_in_length(long: pd.DataFrame) -> None:
+    """Units of different length, the first one short, are laid out by their labels, not by their position."""
+    frame = _grid()
+    short = frame.drop(index=[0, 3, 100])
+    full, holed = build(frame, frequency="year"), build(short, frequency="year", missing="keep")
+    ours = full.matrix().copy()
+    ours.reshape(-1)[[0, 3, 100]] = np.nan
+    np.testing.assert_array_equal(holed.matrix(), ours)
+    dropped = build(short, frequency="year")
+    assert {d.unit for d in dropped.dropped} == {"3", "115"} and dropped.n_units == 38
+
+
+def test_two_runs_of_one_unit_are_one_unit() -> None:
+    """A unit whose rows come in two pieces is put together; a doubled piece is a duplicate."""
+    frame = _grid()
+    split = pd.concat([frame.iloc[3:], frame.iloc[:3]])
+    _same(build(frame, frequency="year"), build(split, frequency="year"))
+    assert refused(pd.concat([frame, frame.iloc[:6]]), frequency="year") == "duplicate_cell"

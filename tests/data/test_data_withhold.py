@@ -152,3 +152,21 @@ def test_a_check_may_name_the_place_itself() -> None:
     assert concerned(file="raw/x440600.csv") == {""}
     assert concerned(file="raw/2021/1.csv") == {""}
     assert concerned(file="evalkit.toml") == {""}
+
+
+def test_every_city_has_the_gates_of_its_own_rows(cities: Any, tmp_path: Path) -> None:
+    """A printed total that does not tie in one city's file fails that city's gate and the common one, no other city's;
+    restricted tables carry the gates of their place, also when read back."""
+    before = split(cities)
+    rows = [*amounts("深圳"), ["合计", "", "", 20, 9999]]
+    cities.csv("benefit_summary", "440300_深圳市/待遇.csv", rows)
+    after = data.read_canonical(data.write_canonical(split(cities), tmp_path / "store"))
+
+    def tie(gates: Any) -> Any:
+        return next(g.passed for g in gates if g.name == "totals_tie")
+
+    assert (tie(before.gates), tie(after.gates)) == (None, False)
+    assert tie(data.restrict(after, "440300").gates) is False
+    for place in ("440100", "440400"):
+        assert after.place_gates[place] == before.place_gates[place]
+        assert data.restrict(after, place).gates == after.place_gates[place]

@@ -120,13 +120,13 @@ def test_no_case_after_the_start_gives_zero_ratio_and_no_interval(count_panel):
 
 def test_row_without_cases_carries_the_slope_of_its_expected_count(count_panel):
     """Its contrast is −∂ log μ0/∂β with unit effects following, checked by finite differences."""
-    from evalkit.did.fit import event_layout
-    from evalkit.did.ppml import _contrast, _solve
+    from evalkit.did.count_model import contrasts, solve
+    from evalkit.did.ppml import EVENTS
 
     panel = count_panel(n=8, t=6, starts=(3,), treated=3)
     y = panel.matrix().copy()
     y[:3, 4] = 0
-    solved = _solve(replace(panel, outcomes={"cases": y}), Design(), "cases", event_layout)
+    solved = solve(replace(panel, outcomes={"cases": y}), Design(), "cases", EVENTS)
     row = next(r for r in solved.rows if r.event_time == 1)
     kept, x, beta = solved.kept, solved.x, solved.fit.beta
     offset = np.log(panel.exposure)
@@ -139,7 +139,7 @@ def test_row_without_cases_carries_the_slope_of_its_expected_count(count_panel):
 
     step = 1e-6 * np.eye(len(beta))
     slope = [(log_mu0(beta + s) - log_mu0(beta - s)) / 2e-6 for s in step]
-    found = _contrast(solved, solved.rows)[solved.rows.index(row)]
+    found = contrasts(solved, solved.rows)[solved.rows.index(row)]
     np.testing.assert_allclose(found, -np.array(slope), atol=1e-7)
 
 

@@ -213,9 +213,128 @@ def amounts(rng: np.random.Generator) -> dict[str, dict[str, Any]]:
     }
 
 
+def decisions() -> dict[str, dict[str, Any]]:
+    """Figures of a funding decision, in yuan."""
+    parameters = [
+        (("避免工伤人数", "Injuries averted"), 4.0, 41.0, -9.2e5, 2.4e6, 12.1),
+        (("单位成本", "Unit cost"), 28_000.0, 52_000.0, -1.2e5, 1.1e6, 31_500.0),
+        (("工伤预防费", "Prevention spending"), 7.4e5, 1.1e6, 7.2e5, 3.1e5, None),
+    ]
+    mbar = np.linspace(0, 2, 9)
+    return {
+        "tornado": {
+            "rows": [
+                dict(zip(("low", "high", "outcome_low", "outcome_high", "flips_at"), row), label=name(*label))
+                for label, *row in parameters
+            ],
+            "base": 5.1e5,
+        },
+        "value_bars": {
+            "rows": [
+                {"label": name(*p[0]), "value": v, "mc_error": v / 9 + 900, "floor": 4_000.0}
+                for p, v in zip(parameters, (1.9e5, 7.0e4, 3.0e3))
+            ],
+            "total": 2.4e5,
+        },
+        "frontier": {
+            "rows": [
+                {"label": name("惯常做法", "Usual"), "cost": 0.0, "effect": 0.0, "status": "on_frontier"},
+                {"label": name("宣传", "Campaign"), "cost": 9e5, "effect": 6.0, "status": "extended_dominated"},
+                {"label": name("培训", "Training"), "cost": 8e5, "effect": 22.0, "status": "on_frontier"},
+                {"label": name("督导", "Inspection"), "cost": 2.1e6, "effect": 31.0, "status": "on_frontier"},
+                {"label": name("监测", "Monitoring"), "cost": 2.4e6, "effect": 25.0, "status": "dominated"},
+            ]
+        },
+        "budget_path": {
+            "rows": [
+                {"year": y, "spending": 1.1e8 * (1 + i / 9), "cap": 2.0e8 * (1 + i / 12)}
+                for i, y in enumerate(range(2021, 2026))
+            ]
+        },
+        "robust_decision": {
+            "mbar": mbar.tolist(),
+            "bcr_low": (1.7 - 0.6 * mbar).tolist(),
+            "bcr_high": (1.9 + 0.7 * mbar).tolist(),
+            "confidence": (0.94 - 0.28 * mbar).tolist(),
+            "breakdown": 1.17,
+        },
+    }
+
+
+def how_robust(rng: np.random.Generator) -> dict[str, dict[str, Any]]:
+    mbar = [0.0, 0.5, 1.0, 1.5, 2.0]
+    quarters = [f"{y}Q{q}" for y in range(2019, 2026) for q in range(1, 5)]
+    share = np.linspace(0, 0.45, 25)
+    starts = ["2021Q3", "2022Q1", "2023Q1", None]
+
+    def cohort(start: str, n: int) -> dict[str, Any]:
+        time = np.arange(-8, 9)
+        effect = np.where(time >= 0, -0.12, 0.0) + rng.normal(0, 0.04, 17)
+        effect[7] = 0.0
+        ends = [[None if t == -1 else v for t, v in zip(time, effect + s * 0.1)] for s in (-1, 1)]
+        return {
+            "label": start,
+            "event_time": time.tolist(),
+            "estimate": effect.tolist(),
+            "conf_low": ends[0],
+            "conf_high": ends[1],
+            "n_treated": n,
+        }
+
+    return {
+        "sensitivity": {
+            "size": mbar,
+            "estimate": -0.17,
+            "original": [-0.27, -0.08],
+            "conf_low": [-0.27 - 0.09 * m for m in mbar],
+            "conf_high": [-0.08 + 0.08 * m**1.2 for m in mbar],
+            "breakdown": 1.0,
+            "measure": "log_rate_ratio",
+            "approximate": True,
+        },
+        "leave_one_out": {
+            "rows": [
+                {"label": name(*c), "estimate": -0.13 + v, "treated": i % 3 == 0}
+                for i, (c, v) in enumerate(zip(CITIES, rng.normal(0, 0.02, 21)))
+            ],
+            "full": -0.13,
+            "conf_low": -0.22,
+            "conf_high": -0.05,
+            "measure": "log_rate_ratio",
+        },
+        "power_curve": {
+            "series": [
+                {
+                    "label": name(*words),
+                    "share": share.tolist(),
+                    "power": (1 - 0.95 * np.exp(-((share / scale) ** 2))).tolist(),
+                    "mde": mde,
+                }
+                for words, scale, mde in (
+                    (("6个城市", "6 cities"), 0.21, 0.266),
+                    (("3个城市", "3 cities"), 0.3, 0.38),
+                )
+            ],
+            "limit": 0.3,
+        },
+        "rollout": {
+            "time": quarters,
+            "selection": ["2020Q1", "2020Q4"],
+            "rows": [
+                {"label": name(*c), "start": starts[i % 4], "missing": ["2019Q1"] if i == 2 else []}
+                for i, c in enumerate(CITIES)
+            ],
+        },
+        "cohort_panels": {
+            "panels": [cohort("2021Q3", 31), cohort("2022Q1", 58), cohort("2023Q1", 63)],
+            "measure": "log_rate_ratio",
+        },
+    }
+
+
 def every() -> dict[str, dict[str, Any]]:
     rng = np.random.default_rng(7)
-    return {**over_time(rng), **with_intervals(rng), **amounts(rng)}
+    return {**over_time(rng), **with_intervals(rng), **amounts(rng), **decisions(), **how_robust(rng)}
 
 
 @pytest.fixture(scope="session")

@@ -65,10 +65,10 @@ def panel_text(data: pd.DataFrame) -> str:
 
 
 def _settings_text() -> str:
-    titles = ", ".join(f'{lang} = "{text.t("sample.ezunem_title", lang)}"' for lang in _LANGUAGES)
+    titles = ", ".join(f'{lang} = "{text.t("sample.ezunem_title", lang)}"' for lang in text.LANGUAGES)
     return "\n".join([
         "[workspace]", 'name = "ezunem"', 'plan = "ezunem"', f"title = {{ {titles} }}", "period = 1988",
-        'as_of = "1988-12-31"', f'language = "{_LANGUAGES[0]}"', f"languages = {json.dumps(list(_LANGUAGES))}",
+        'as_of = "1988-12-31"', f'language = "{_LANGUAGES[0]}"', f"languages = {json.dumps(list(text.LANGUAGES))}",
         "seed = 19881231", "synthetic = false", f'origin = "{text.t("sample.ezunem_origin", _LANGUAGES[0])}"',
         "draws = 10000", "", "[privacy]", "public_threshold = 10", "internal_threshold = 5", "", "[[files]]",
         'table = "policy_panel"', 'path = "raw/ezunem.csv"', 'encoding = "utf-8"', ""])  # fmt: skip

@@ -18,7 +18,7 @@ from .world import World, draw_world
 
 Progress = Callable[[int, int, str], None]
 GENERATOR = "evalkit.data.sample.guangdong"
-_LANGUAGES = ("zh-Hans", "en")  # of the title and the README
+_LANGUAGES = ("zh-Hans", "en")  # of the README
 
 
 def write_guangdong(folder: Path, seed: int, scenario: str, scale: str, progress: Progress | None = None) -> Path:
@@ -136,7 +136,7 @@ def _facts(world: World, scale: str, projects: pd.DataFrame) -> dict[str, Any]:
 
 def _settings_text(seed: int, written: list[tuple[str, str, str, list[str]]], places: list[str]) -> str:
     """evalkit.toml, with one [[files]] entry for every table, kind of file and unit."""
-    titles = ", ".join(f'{lang} = "{text.t("sample.title", lang)}"' for lang in _LANGUAGES)
+    titles = ", ".join(f'{lang} = "{text.t("sample.title", lang)}"' for lang in text.LANGUAGES)
     wan = settings("office")["names"]["wan"]
     time = settings()["time"]
     lines = [

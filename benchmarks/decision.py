@@ -1,0 +1,163 @@
+"""CPU of the decision: curves against the obvious loop, EVPPI against scikit-learn and statsmodels, the whole section.
+
+    python benchmarks/decision.py [--draws 1000000] [--peer PYTHON]   → benchmarks/decision.csv
+
+PYTHON is an interpreter with numpy, scikit-learn and statsmodels installed; without it those rows are left out.
+CPU seconds (user + system) of the call, inputs in memory, the two sides in turn, median of the ratios of five rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evalkit import cea
+from evalkit.cea.evppi import increments, value_of
+from evalkit.cea.smooth import smooth
+
+HERE = Path(__file__).resolve().parent
+ROUNDS = 5
+
+
+def cpu(call) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def draws(n: int) -> cea.Psa:
+    rng = np.random.default_rng(1)
+    cost = rng.normal([0, 1e6, 2e6, 3e6], 5e5, (n, 4))
+    effect = rng.normal([0, 40, 60, 75], 20, (n, 4))
+    cost[:, 0], effect[:, 0] = 0.0, 0.0
+    return cea.psa_from_arrays(cost, effect, tuple("abcd"), comparator="a", seed=1)
+
+
+def obvious(psa, thresholds) -> None:
+    """One argmax per threshold, as a reader would write it."""
+    for k in thresholds:
+        benefit = k * psa.effect - psa.cost
+        best = benefit.argmax(axis=1)
+        np.bincount(best, minlength=4) / psa.n
+        benefit.max(axis=1).mean() - benefit.mean(axis=0)
+
+
+def curves(n: int) -> list[dict]:
+    psa, rows = draws(n), []
+    for m in (50, 200, 800):
+        grid = np.linspace(0, 1e5, m)
+        loop = grid[:: max(1, m // 50)]
+        ours, theirs = [], []
+        for _ in range(ROUNDS):
+            ours.append(cpu(lambda grid=grid: cea.threshold_curves(psa, grid)))
+            theirs.append(cpu(lambda loop=loop: obvious(psa, loop)) * m / len(loop))
+        rows.append(row("ceac+ceaf+loss+evpi", f"{n} draws x 4, {m} thresholds", "obvious loop", ours, theirs))
+    return rows
+
+
+PEER = r"""
+import json, sys, time, warnings
+import numpy as np
+warnings.simplefilter("ignore")
+kind, n = sys.argv[1], int(sys.argv[2])
+rng = np.random.default_rng(1)
+x = rng.normal(size=(n, 2)); y = np.sin(x[:, 0]) + x[:, 1] + rng.normal(size=n)
+one = x[:, :1] if kind.endswith("1") else x
+def fit():
+    if kind.startswith("sklearn"):
+        from sklearn.linear_model import RidgeCV
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
+        steps = [SplineTransformer(n_knots=12)]
+        if one.shape[1] == 2:
+            steps = [SplineTransformer(n_knots=6), PolynomialFeatures(2, interaction_only=True)]
+        make_pipeline(*steps, RidgeCV(np.logspace(-6, 6, 13))).fit(one, y).predict(one)
+    else:
+        from statsmodels.gam.api import BSplines, GLMGam
+        d = one.shape[1]
+        GLMGam(y, smoother=BSplines(one, df=[12] * d, degree=[3] * d), alpha=[1.0] * d).fit()
+fit()
+found = []
+for _ in range(3):
+    start = time.process_time(); fit(); found.append(time.process_time() - start)
+print(json.dumps(found))
+"""
+
+
+def information(n: int, peer: str) -> list[dict]:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(n, 2))
+    y = np.sin(x[:, 0]) + x[:, 1] + rng.normal(size=n)
+    zero = np.zeros(n)
+    psa = cea.psa_from_arrays(
+        np.c_[zero, -y], np.c_[zero, y], ("a", "b"), comparator="a", parameters={"u": x[:, 0], "v": x[:, 1]}, seed=1
+    )
+    rows, grid = [], np.linspace(0, 2, 200)
+    for d, names in ((1, "u"), (2, ["u", "v"])):
+        for kind, package in (("sklearn", "scikit-learn spline ridge"), ("statsmodels", "statsmodels GAM")):
+            told = subprocess.run([peer, "-c", PEER, f"{kind}{d}", str(n)], capture_output=True, text=True, check=True)
+            theirs = json.loads(told.stdout)
+            alone = [cpu(lambda d=d: value_of(psa, smooth(x[:, :d], increments(psa)).fitted, grid)) for _ in theirs]
+            whole = [cpu(lambda names=names: cea.evppi(psa, [names], grid)) for _ in theirs]
+            size = f"{n} draws, {d} parameter(s), 200 thresholds (peer: one fit)"
+            rows.append(row("evppi, value alone", size, package, alone, theirs))
+            rows.append(row("evppi with errors and floor", size, package, whole, theirs))
+    return rows
+
+
+def section(n: int = 10_000) -> list[dict]:
+    """All curves, EVPPI of two sets, tornado of twelve parameters on 10,000 draws and 40 parameters."""
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=(n, 40))
+    saved = 1e6 * (1 + 0.5 * z[:, 0] + z @ rng.normal(0, 0.05, 40))
+    zero = np.zeros(n)
+    psa = cea.psa_from_arrays(
+        np.c_[zero, 8e5 - saved], np.c_[zero, 20 + 10 * z[:, 0]], ("a", "b"), comparator="a",
+        parameters={f"p{j}": z[:, j] for j in range(40)}, seed=1,
+    )  # fmt: skip
+
+    def whole() -> None:
+        cea.threshold_curves(psa, np.linspace(0, 3e5, 200))
+        cea.evppi(psa, ["p0", ["p1", "p2"]], [0.0, 5e4])
+        cea.evsi(psa, "p0", {"year": 0.5}, [0.0])
+        cea.tornado(psa, top=12)
+        cea.icer_table(psa)
+
+    whole()
+    return [row("decision section", f"{n} draws, 40 parameters", "", [cpu(whole) for _ in range(ROUNDS)], [])]
+
+
+def row(workload: str, size: str, peer: str, ours: list[float], theirs: list[float]) -> dict:
+    ratios = [b / a for a, b in zip(ours, theirs)]
+    return {
+        "workload": workload,
+        "size": size,
+        "peer": peer,
+        "cpu_s": round(float(np.median(ours)), 4),
+        "peer_cpu_s": round(float(np.median(theirs)), 4) if theirs else "",
+        "ratio": round(float(np.median(ratios)), 1) if ratios else "",
+        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=1_000_000)
+    parser.add_argument("--peer", default="")
+    given = parser.parse_args()
+    rows = section() + (information(100_000, given.peer) if given.peer else []) + curves(given.draws)
+    frame = pd.DataFrame(rows)
+    frame.to_csv(HERE / "decision.csv", index=False)
+    print(frame.to_string(index=False), file=sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
