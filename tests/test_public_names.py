@@ -25,28 +25,22 @@ PUBLIC = {
         averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_payer ceac ceaf
         convert daly decide decision_table discount_factor dominance draw draw_all enbs evpi evppi
         evsi expected_loss fade fieller frontier frontier_of_means grade_groups icer icer_table
-        impact_inventory in_prices inflate inmb life_annuity net nmb one_way pool portfolio present_value price_years
-        programme_flows psa_from_arrays read_psa risk_averse robust_decision scenarios schedule
-        survival threshold_curves tornado two_way unit_costs write_psa years_lost
+        impact_inventory in_prices inflate inmb life_annuity net nmb one_way pool portfolio
+        present_value price_years programme_flows psa_from_arrays read_psa risk_averse
+        robust_decision scenarios schedule survival threshold_curves tornado two_way unit_costs
+        write_psa years_lost
     """,
     "evalkit.data": """
-        Canonical ColumnSpec FileSpec InputFile TableSpec city_panel firm_panel ingest key_for
-        last_mature_quarter outcome_names panel policy_panel read_canonical restrict sample scan table tables
-        write_canonical
+        Canonical ColumnSpec FileSpec InputFile TableSpec capped city_panel firm_panel ingest
+        ingest_by_place key_for last_mature_quarter outcome_names panel policy_panel read_canonical
+        restrict sample scan table tables write_canonical
     """,
     "evalkit.did": """
-<<<<<<< HEAD
         ESTIMATORS SyntheticWeights att_gt balance breakdown counterfactual effective_clusters etwfe
         event_study first_difference gap honest imputation inference informative leave_one_out
-        log_rate outcomes placebo power ppml ppml_event_study pretrend_power separated
-        simulated_size sunab synthetic_control synthetic_did synthetic_weights trend_evidence twfe
-        two_stage
-=======
-        ESTIMATORS att_gt balance breakdown counterfactual effective_clusters etwfe event_study
-        first_difference gap honest imputation inference informative leave_one_out log_rate outcomes panel_effect placebo
-        power ppml ppml_event_study pretrend_power section_effect separated simulated_size sunab trend_evidence
-        twfe two_stage
->>>>>>> attgt
+        log_rate outcomes panel_effect placebo power ppml ppml_event_study pretrend_power
+        section_effect separated simulated_size sunab synthetic_control synthetic_did
+        synthetic_weights trend_evidence twfe two_stage
     """,
     "evalkit.show": """
         FIGURES check_exhibits display figure_png render

@@ -14,6 +14,7 @@ The jackknife leaves clusters out of both stages exactly where they are listed, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -192,41 +193,79 @@ def _influence(stage: FirstStage, rows: Rows, width: int) -> np.ndarray:
     out = np.zeros((stage.n_clusters, width))
     out[:, :k] = -pull @ _loads(rows, stage).T
     dev = sums.total - sums.slope @ stage.coefficient
-    for j, (g, c) in enumerate(zip(cluster, cohort)):
-        own = np.flatnonzero(rows.cohort == c)
-        held = sums.size[j, rows.time[own]]
-        out[g, own] += (dev[j, rows.time[own]] - rows.centre[own] * held) / rows.size[own]
+    for c in np.unique(rows.cohort):
+        at, own = cohort == c, np.flatnonzero(rows.cohort == c)
+        held = sums.size[at][:, rows.time[own]]
+        out[np.ix_(cluster[at], own)] += (dev[at][:, rows.time[own]] - rows.centre[own] * held) / rows.size[own]
         if width > k:
-            out[g, k + own] += held
+            out[np.ix_(cluster[at], k + own)] += held
     return out
 
 
 def _without(stage: FirstStage, rows: Rows, width: int) -> np.ndarray:
-    """(G, width) estimates without each cluster, both stages; NaN where there is none."""
+    """(G, width) estimates without each cluster, both stages; NaN where there is none.
+
+    Clusters of a plain panel that are alike in their numbers of units by cohort share the inverse of the first stage.
+    """
     k, sums = len(rows.cohort), stage.sums
-    cluster, cohort = stage.cells
-    gram, moment = sums.gram.sum(axis=0), sums.moment.sum(axis=0)
-    size, total, slope = (stage.by_cohort(name) for name in ("size", "total", "slope"))
-    base = np.r_[rows.estimate, rows.size] if width > k else rows.estimate
-    out = np.tile(base, (stage.n_clusters, 1))
-    for g in np.unique(cluster):
-        at = cluster == g
-        rest = gram - sums.gram[at].sum(axis=0)
+    out = np.full((stage.n_clusters, width), np.nan)
+    whole = [getattr(sums, name).sum(axis=0) for name in ("gram", "moment")]
+    size, total, slope = (stage.by_cohort(name)[rows.cohort, rows.time] for name in ("size", "total", "slope"))
+    for clusters, cells in _alike(stage):
+        gram, moment = (_summed(getattr(sums, name), cells) for name in ("gram", "moment"))
+        shared = len(gram) if stage.plain else 0
+        rest = whole[0] - (gram[:1] if shared else gram)
         inverse = scaled_inverse(rest)
-        coefficient = inverse @ (moment - sums.moment[at].sum(axis=0))
-        left, y, mean = size.copy(), total.copy(), slope.copy()
-        left[cohort[at]] -= sums.size[at]
-        y[cohort[at]] -= sums.total[at]
-        mean[cohort[at]] -= sums.slope[at]
-        omega = left[rows.cohort, rows.time]
-        there = omega > TOLERANCE * rows.size
+        coefficient = np.einsum(
+            "gpq,gq->gp", np.broadcast_to(inverse, (len(clusters), *rest.shape[1:])), whole[1] - moment
+        )
+        omega = size - _of_rows(sums.size, cells, stage, rows)
+        there = omega > TOLERANCE * size
         safe = np.where(there, omega, 1.0)
-        own = mean[rows.cohort, rows.time] / safe[:, None]
-        missed = np.abs(own - own @ inverse @ rest).max(axis=1) > 1e-7 * np.maximum(np.abs(own).max(axis=1), 1e-300)
-        estimate = y[rows.cohort, rows.time] / safe - own @ coefficient
-        out[g, :k] = np.where(there & ~missed, estimate, np.nan)
+        at = slice(0, 1) if shared else slice(None)
+        own = (slope - _of_rows(sums.slope, cells[at], stage, rows)) / safe[at, :, None]
+        missed = np.abs(own - own @ (inverse @ rest)).max(axis=2) > 1e-7 * np.maximum(np.abs(own).max(axis=2), 1e-300)
+        y = total - _of_rows(sums.total, cells, stage, rows)
+        if shared:
+            estimate = y / safe - coefficient @ own[0].T
+        else:
+            estimate = y / safe - np.einsum("gkp,gp->gk", own, coefficient)
+        out[clusters, :k] = np.where(there & ~missed, estimate, np.nan)
         if width > k:
-            out[g, k:] = np.where(there, omega, 0.0)
+            out[clusters, k:] = np.where(there, omega, 0.0)
+    return out
+
+
+def _alike(stage: FirstStage) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Groups of clusters (m,) and their cells (m, C), −1 where a cluster has none of the cohort."""
+    cluster, cohort = stage.cells
+    codes, place = np.unique(cluster, return_inverse=True)
+    cells = np.full((len(codes), len(stage.labels)), -1)
+    cells[place, cohort] = np.arange(len(cluster))
+    if stage.plain:
+        profile = np.where(cells >= 0, stage.sums.n[cells], 0.0)
+        _, kind = np.unique(profile, axis=0, return_inverse=True)
+        groups = [np.flatnonzero(kind.reshape(-1) == u) for u in range(int(kind.max()) + 1)]
+    else:
+        groups = [np.arange(s, min(s + 128, len(codes))) for s in range(0, len(codes), 128)]
+    return ((codes[g], cells[g]) for g in groups)
+
+
+def _summed(values: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """(m, ...) sums over the cells of each cluster."""
+    out = np.zeros((len(cells), *values.shape[1:]))
+    for c in range(cells.shape[1]):
+        on = cells[:, c] >= 0
+        out[on] += values[cells[on, c]]
+    return out
+
+
+def _of_rows(values: np.ndarray, cells: np.ndarray, stage: FirstStage, rows: Rows) -> np.ndarray:
+    """(m, k, ...) what each cluster adds to the rows of its cohorts."""
+    out = np.zeros((len(cells), len(rows.cohort), *values.shape[2:]))
+    for c in np.unique(rows.cohort):
+        on, own = cells[:, c] >= 0, np.flatnonzero(rows.cohort == c)
+        out[np.ix_(on, own)] = values[cells[on, c]][:, rows.time[own]]
     return out
 
 
