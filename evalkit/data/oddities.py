@@ -62,7 +62,7 @@ def _odd(item: Stack, column: ColumnSpec) -> tuple[int, list[int]]:
     logs = pd.Series(np.log(values[use]))
     by = logs.groupby(series)
     distance = (logs - by.transform("median")).abs()
-    spread = distance.groupby(series).transform(lambda d: d.quantile(0.9))
+    spread = distance.groupby(series).quantile(0.9).reindex(series).to_numpy()
     odd = (
         (distance > np.log(limits["odd_factor"]))
         & (distance > limits["odd_spread"] * spread)
