@@ -11,15 +11,18 @@ import locale
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .text import DEFAULT, LANGUAGES, number, t
+from .text import DEFAULT, LANGUAGES, number, t, visible
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="cli.help", pretty_exceptions_enable=False)
 INTERRUPTED = 130
+WIDTH = 200
+"""Characters of a line where the table of problems does not go to a terminal."""
 _LOCALES = {"en": ("en",), "zh-Hant": ("zh_hk", "zh_mo", "zh_tw", "zh-hk", "zh-mo", "zh-tw", "zh_hant", "zh-hant")}
 """Languages that the locale of a system asks for, by the beginning of its name."""
 Folder = Annotated[Path, typer.Argument(help="cli.run.workspace")]
@@ -99,21 +102,28 @@ def publish(
 
 
 @app.command(help="cli.check.help")
-def check(workspace: Folder) -> None:
+def check(
+    workspace: Folder,
+    out: Annotated[Path | None, typer.Option(help="cli.check.out", metavar="FILE.xlsx")] = None,
+) -> None:
+    from .core import UserErrors
+    from .pipeline.check import check as examine
+    from .pipeline.check import write_sheet
     from .pipeline.live import file_progress
     from .pipeline.pages import gate_words
-    from .pipeline.prepare import ingest
-    from .pipeline.workspace import load_workspace
 
     lang = language()
     with file_progress(lang) as progress:
-        canonical = ingest(load_workspace(workspace), progress)
-    files, rows = len({i.path for i in canonical.inputs}), sum(i.rows for i in canonical.inputs)
-    typer.echo(t("cli.check.clean", lang, files=number(files, lang), rows=number(rows, lang)))
-    failed = [g for g in canonical.gates if g.passed is False]
-    for gate in failed:
-        typer.echo(gate_words({"name": gate.name, "passed": gate.passed, "detail": gate.detail}, lang))
-    raise typer.Exit(3 if any(g.severity == "stop" for g in failed) else 0)
+        checked = examine(workspace, progress)
+    if out is not None:
+        write_sheet(checked.problems, out, workspace, lang)
+    if checked.problems:
+        raise UserErrors(checked.problems)
+    typer.echo(t("cli.check.clean", lang, files=number(checked.files, lang), rows=number(checked.rows, lang)))
+    for gate in checked.gates:
+        line = gate_words({"name": gate.name, "passed": gate.passed, "detail": gate.detail}, lang)
+        typer.echo(visible(line))
+    raise typer.Exit(checked.exit_code)
 
 
 @app.command(help="cli.lab.help")
@@ -138,6 +148,10 @@ def version() -> None:
     typer.echo(__version__)
 
 
+_MISUSE: Any = typer.BadParameter.__bases__
+"""What a wrong use of the command line raises; typer brings its own copy of click, or uses the common one."""
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; mistakes of the user are told without a traceback."""
     from .core import GateStopped, UserErrors
@@ -145,7 +159,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rest, asked = _without_lang(list(sys.argv[1:] if arguments is None else arguments))
     os.environ["EVALKIT_LANG"] = lang = _chosen(asked)
     try:
-        _translated(lang)(args=rest, prog_name="evalkit")
+        sys.exit(_translated(lang)(args=rest, prog_name="evalkit", standalone_mode=False) or 0)
+    except _MISUSE as error:
+        if rest:
+            _print_problems(UserErrors([_option_problem(error, rest)]), lang)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(INTERRUPTED)
     except UserErrors as error:
         _print_problems(error, lang)
         sys.exit(2)
@@ -281,5 +301,28 @@ def _print_problems(error: Any, lang: str) -> None:
     for name in names:
         table.add_column(t(f"cli.problems.{name}", lang), overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if row[n] is None else str(row[n])) for n in names))
-    Console(stderr=True).print(table)
+        table.add_row(*(Text("" if row[n] is None else visible(str(row[n]))) for n in names))
+    console = Console(stderr=True)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDTH
+    console.print(table)
+
+
+def _option_problem(error: Any, words: Sequence[str]) -> Any:
+    """A mistake in the command itself, in the words of the other mistakes."""
+    from .core import Problem
+
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "evalkit"
+    values: dict[str, Any] = {"command": f"{command} --help"}
+    if hasattr(error, "option_name"):
+        known = sorted(o for p in context.command.params for o in p.opts) if context else []
+        near = next(iter(get_close_matches(error.option_name, known, n=1)), "–")
+        values |= {"option": error.option_name, "known": known, "near": near}
+        return Problem(key="option_unknown", values=values)
+    if getattr(error, "param", None) is not None:
+        name = error.param.opts[0] if error.param.opts else error.param.name
+        key = "option_missing" if hasattr(error, "param_type") else "option_value"
+        return Problem(key=key, values={**values, "option": name, "help": error.param.help or name})
+    known = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    return Problem(key="command_unclear", values={**values, "known": known, "words": " ".join(words)})

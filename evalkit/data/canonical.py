@@ -15,10 +15,11 @@ import pandas as pd
 
 from ..core import Gate, Problem, UserErrors, from_plain, to_plain
 from ..plans import Plan
-from .check import Stack, stack, table_problems
+from .check import Stack, flagged, stack, table_problems
 from .clean import Cleaned, clean
 from .cross import cross_problems
 from .gates import data_gates, last_month
+from .links import without_echoes
 from .locate import read_tables
 from .privacy import protect
 from .read import FileSpec, Source, find, load
@@ -114,7 +115,7 @@ def ingest_by_place(
     read = _read_all(Path(root), files, plan, key, synthetic, progress)
     parts, problems = read.parts, read.problems
     stacks = _stacked(parts, read.unread)
-    problems += _contradictions(stacks, plan, as_of)
+    problems = without_echoes(problems + _contradictions(stacks, plan, as_of), read.lost)
     withheld: dict[str, tuple[Problem, ...]] = {}
     while fresh := {p: found for p, found in by_place(problems, parts, plan).items() if p not in withheld}:
         withheld |= fresh
@@ -122,7 +123,7 @@ def ingest_by_place(
         if "" in withheld or not parts:
             raise UserErrors(capped(p for found in withheld.values() for p in found))
         stacks = _stacked(parts, set())
-        problems = _contradictions(stacks, plan, as_of)
+        problems = [p for p in _contradictions(stacks, plan, as_of) if p.key != "place_absent"]
     return Canonical(
         tables={name: _finished(item) for name, item in stacks.items()},
         inputs=_still_read(read.inputs, parts),
@@ -137,12 +138,13 @@ def ingest_by_place(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """Sheets by table, what is wrong with them, and the tables that lack a file or a sheet."""
+    """Sheets by table, what is wrong with them, the tables that lack a file or a sheet, and (table, file) not read."""
 
     parts: dict[str, list[Cleaned]]
     inputs: tuple[InputFile, ...]
     problems: list[Problem]
     unread: set[str]
+    lost: tuple[tuple[str, str], ...]
 
 
 def _read_all(
@@ -152,17 +154,19 @@ def _read_all(
     parts: dict[str, list[Cleaned]] = {}
     inputs: list[InputFile] = []
     unread: set[str] = set()
+    lost: list[tuple[str, str]] = []
     for done, (spec, file) in enumerate(sources, 1):
         cleaned, wrong, source = _read(root, spec, file, plan, key)
         problems += wrong + [p for part in cleaned for p in part.problems]
         problems += _unmarked(cleaned, synthetic)
         parts.setdefault(spec.table, []).extend(cleaned)
         unread |= {spec.table} if wrong else set()
+        lost += [(spec.table, file)] if not cleaned else []
         inputs += [_input(part, spec, source) for part in cleaned if source is not None]
         if progress is not None:
             progress(done, len(sources), file)
     unread |= {spec.table for spec in files if not parts.get(spec.table)}
-    return _Read(parts=parts, inputs=tuple(inputs), problems=problems, unread=unread)
+    return _Read(parts=parts, inputs=tuple(inputs), problems=problems, unread=unread, lost=tuple(lost))
 
 
 def _stacked(parts: Mapping[str, Sequence[Cleaned]], unread: set[str]) -> dict[str, Stack]:
@@ -170,7 +174,9 @@ def _stacked(parts: Mapping[str, Sequence[Cleaned]], unread: set[str]) -> dict[s
 
 
 def _contradictions(stacks: Mapping[str, Stack], plan: Plan, as_of: str) -> list[Problem]:
-    return table_problems(stacks, as_of) + cross_problems(stacks, plan)
+    """What tables say against themselves, then against each other: a row told once is not told again."""
+    alone = table_problems(stacks, as_of)
+    return alone + cross_problems({name: flagged(item, alone) for name, item in stacks.items()}, plan)
 
 
 def _place_gates(

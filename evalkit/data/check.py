@@ -7,7 +7,7 @@ A value that already is a problem never causes a second one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -67,6 +67,22 @@ def group_codes(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[np.ndarray
     return codes, absent
 
 
+def flagged(item: Stack, problems: Sequence[Problem]) -> Stack:
+    """The table with the rows of these problems marked, so that checks across tables leave them out.
+
+    A problem that stands for many rows marks its whole sheet.
+    """
+    rows = {(p.where.file, p.where.sheet, p.where.row) for p in problems if not p.values.get("more")}
+    sheets = {(p.where.file, p.where.sheet) for p in problems if p.values.get("more")}
+    marked = [
+        np.array([own in sheets or (*own, row) in rows for row in part.raw.rows.tolist()], dtype=bool)
+        for part in item.parts
+        for own in [(part.raw.file, part.raw.sheet)]
+    ]
+    flawed = item.flawed | np.concatenate(marked)
+    return replace(item, flawed=flawed, clean=item.clean and not (flawed & ~item.flawed).any())
+
+
 def table_problems(tables: Mapping[str, Stack], as_of: str) -> list[Problem]:
     """Contradictions inside single tables: duplicate keys, dates out of order or after the cut-off, parts > wholes."""
     problems: list[Problem] = []
@@ -81,7 +97,8 @@ def table_problems(tables: Mapping[str, Stack], as_of: str) -> list[Problem]:
 def duplicate_keys(item: Stack) -> list[Problem]:
     """Rows whose key stands in an earlier row of the same table, in this file or another."""
     key = [name for name in item.table.key if name in item.frame]
-    codes, absent = group_codes(item.frame, key)
+    codes, _ = group_codes(item.frame, key)
+    absent = item.frame[[name for name in key if item.table.column(name).required]].isna().any(axis=1).to_numpy()
     first = np.full(codes.max(initial=-1) + 1, len(codes))
     np.minimum.at(first, codes, np.arange(len(codes)))
     again = np.flatnonzero((first[codes] < np.arange(len(codes))) & ~absent & ~item.flawed)
@@ -136,9 +153,11 @@ def _day(value: pd.Timestamp) -> str:
 
 
 def period_start(values: pd.Series) -> pd.Series:
-    """First day of canonical dates, months ("2021-03") or quarters ("2021Q1") as datetime64."""
+    """First day of canonical dates, years (2021), months ("2021-03") or quarters ("2021Q1") as datetime64."""
     if values.dtype.kind == "M":
         return values
+    if values.dtype.kind in "fi":
+        return pd.to_datetime(values.map(lambda year: f"{year:.0f}-01-01", na_action="ignore"), format="%Y-%m-%d")
     distinct = values.dropna().unique()
     days = {v: f"{v[:4]}-{3 * int(v[-1]) - 2:02d}-01" if "Q" in v else f"{v}-01" for v in distinct}
     return pd.to_datetime(values.map(days), format="%Y-%m-%d")
@@ -164,8 +183,10 @@ def _after(item: Stack, column: str, as_of: str) -> list[Problem]:
     ]
 
 
-def _shown(value: str | pd.Timestamp) -> str:
-    return value if isinstance(value, str) else _day(value)
+def _shown(value: str | float | pd.Timestamp) -> str:
+    if isinstance(value, pd.Timestamp):
+        return _day(value)
+    return value if isinstance(value, str) else f"{value:.0f}"
 
 
 def _exceeding(item: Stack, chain: Sequence[str]) -> list[Problem]:

@@ -5,7 +5,7 @@ A value that is wrong in many rows is told once, with its first row and the numb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from .read import FileSpec
 from .schema import ColumnSpec
 from .units import resolve_unit
 from .values import Bad, parser, text_of
+from .words import nearest
 
 _FOLD = 20
 """Missing cells of a column told one by one up to this number."""
@@ -29,7 +30,8 @@ class Cleaned:
     """One sheet in canonical columns (plus `source_file`, `source_row`), its problems and its soft findings.
 
     flaws     source rows that carry a problem: checks across tables leave them out
-    notes     counts behind gates: rows, unknown_industry, undeclared (headers of money columns without a unit)
+    notes     counts behind gates: rows, unknown_industry (and the first of them, unknown_items), undeclared (headers of
+              money columns without a unit)
     """
 
     raw: RawTable
@@ -50,7 +52,8 @@ def clean(raw: RawTable, spec: FileSpec, plan: Plan) -> Cleaned:
     """
     problems: list[Problem] = []
     data: dict[str, np.ndarray] = {}
-    notes: dict[str, Any] = {"rows": len(raw.rows), "unknown_industry": 0, "undeclared": [], "implausible": []}
+    notes: dict[str, Any] = {"rows": len(raw.rows), "unknown_industry": 0}
+    notes |= {"unknown_items": [], "undeclared": [], "implausible": []}
     for column in raw.table.kept:
         cells = raw.columns.get(column.name)
         if cells is None:
@@ -58,8 +61,7 @@ def clean(raw: RawTable, spec: FileSpec, plan: Plan) -> Cleaned:
             continue
         data[column.name] = _column(raw, column, cells, plan, spec, problems)
         if column.codes and not plan.industries.empty:
-            known = set(plan.industries["industry"])
-            notes["unknown_industry"] += int(np.sum([v is not None and v not in known for v in data[column.name]]))
+            _industries(raw, column, data[column.name], plan, problems, notes)
     _money(raw, spec, data, problems, notes)
     _persons(raw, data, problems)
     frame = pd.DataFrame({name: _typed(raw.table.column(name), values) for name, values in data.items()})
@@ -72,6 +74,39 @@ def clean(raw: RawTable, spec: FileSpec, plan: Plan) -> Cleaned:
         notes=notes,
         flaws=frozenset(p.where.row for p in problems if p.where.row is not None),
     )
+
+
+def _industries(
+    raw: RawTable, column: ColumnSpec, values: np.ndarray, plan: Plan, problems: list[Problem], notes: dict[str, Any]
+) -> None:
+    """Industries outside the plan's list: counted; a few in a required column of a sheet that uses the list are told.
+
+    A sheet with a list of its own is the matter of a gate, not of hundreds of problems.
+    """
+    known = plan.industries["industry"]
+    odd = np.flatnonzero([v is not None for v in values] & ~pd.Series(values).isin(set(known)).to_numpy())
+    notes["unknown_industry"] += len(odd)
+    header = raw.headers[column.name]
+    cells = [(int(raw.rows[i]), str(values[i])) for i in odd]
+    notes["unknown_items"] += [{"file": raw.file, "row": r, "column": header, "value": v} for r, v in cells[:5]]
+    if column.required and len(odd) <= 0.1 * len(values):
+        first: dict[str, list[int]] = {}
+        for row, value in cells:
+            first.setdefault(value, []).append(row)
+        names = list(plan.industries["zh_hans"])
+        problems += [
+            Problem(
+                key="unknown_value",
+                where=raw.where(rows[0], column.name),
+                values={
+                    "value": value,
+                    "near": nearest(value, [*names, *known]) or "–",
+                    "known": names,
+                    "more": more_rows(len(rows)),
+                },
+            )
+            for value, rows in first.items()
+        ]
 
 
 def _column(
@@ -151,6 +186,7 @@ def _money(
     raw: RawTable, spec: FileSpec, data: dict[str, np.ndarray], problems: list[Problem], notes: dict[str, Any]
 ) -> None:
     """Turn the money columns of `data` into yuan, to the fen."""
+    found: list[Problem] = []
     for column in raw.table.of_type("money"):
         if column.name not in raw.columns:
             continue
@@ -158,13 +194,28 @@ def _money(
         amounts = np.round(np.array(data[column.name], dtype=float) * unit.factor, 2)
         data[column.name] = amounts
         per = data.get(column.plausible.per) if column.plausible else None
-        problems += unit.problems
-        if not unit.problems:
+        found += unit.problems
+        if not unit.problems and not unit.unknown:
             problem = unit.implausible(amounts, None if per is None else np.array(per, dtype=float))
             if problem is not None:
-                (notes["implausible"] if unit.confirmed else problems).append(problem)
+                (notes["implausible"] if unit.confirmed else found).append(problem)
         if not unit.stated:
             notes["undeclared"].append(raw.headers[column.name])
+    problems += _one_unit(found)
+
+
+def _one_unit(found: list[Problem]) -> list[Problem]:
+    """Problems of several columns with one and the same unit are one mistake, told with all their headers."""
+    same: dict[Any, list[Problem]] = {}
+    for p in found:
+        said = [p.values.get(name) for name in ("declared", "found", "unit", "fits")]
+        same.setdefault((p.key, p.where.row, *said), []).append(p)
+    told = []
+    for first, *rest in same.values():
+        columns = "+".join(str(p.where.column) for p in (first, *rest))
+        values = {**first.values, "column": columns} if "column" in first.values else first.values
+        told.append(replace(first, where=replace(first.where, column=columns), values=values))
+    return told
 
 
 def _persons(raw: RawTable, data: dict[str, np.ndarray], problems: list[Problem]) -> None:

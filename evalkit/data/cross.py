@@ -6,20 +6,26 @@ Checks that need a missing row to mean something run only where every file of th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..core import Problem
+from ..core import Message, Problem
 from ..plans import Plan
-from .check import Stack, group_codes, period_start, quarter_of, recognised
+from .check import Stack, flagged, group_codes, period_start, quarter_of, recognised
 from .clean import more_rows
+from .links import absent_places, dangling, strays, wrong_places
 from .schema import layout
 
 
 def cross_problems(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
-    """Contradictions between tables: cases without exposure, and an extract larger than the totals it is part of."""
-    problems: list[Problem] = []
+    """Contradictions between tables: what a city owes, codes and places that do not meet, cases without exposure, and
+    an extract larger than the totals it is part of."""
+    problems = strays(tables, plan)
+    tables = {name: flagged(item, problems) for name, item in tables.items()}
+    problems += absent_places(tables, plan) + wrong_places(tables, plan) + dangling(tables)
+    tables = {name: flagged(item, problems) for name, item in tables.items()}
     if "case_summary" in tables and "exposure_summary" in tables:
         problems += _cases_without_exposure(tables["case_summary"], tables["exposure_summary"], plan)
     if "claim" in tables and "exposure" in tables:
@@ -46,49 +52,48 @@ def _cases_without_exposure(cases: Stack, exposure: Stack, plan: Plan) -> list[P
     covered = found["place"].isin(exposure.frame["place"].unique()).to_numpy()
     empty = found["insured"].isna().to_numpy() & (exposure.clean & covered)
     zero = np.flatnonzero(wanted & ((found["insured"] == 0).to_numpy() | empty))
-    problems = _zero_exposure(cases, zero, "cases")
-    if exposure.clean:
-        absent = pd.Series(np.flatnonzero(wanted & ~covered))
-        for _, rows in absent.groupby([found["place"].to_numpy()[absent], cases.part[absent]], sort=False):
-            i = int(rows.iloc[0])
-            problems.append(
-                Problem(
-                    key="exposure_absent",
-                    where=cases.where(i, "place"),
-                    values={"place": plan.place_name(found["place"].iat[i]), "more": more_rows(len(rows))},
-                )
-            )
+    return _zero_exposure(cases, zero, "cases", exposure, cell)
+
+
+def _zero_exposure(
+    item: Stack, rows: np.ndarray, column: str, exposure: Stack, cell: list[str], frame: pd.DataFrame | None = None
+) -> list[Problem]:
+    """One problem for all rows of a cell (place, industry, month; firm, quarter), with the row of its exposure."""
+    cells = (item.frame if frame is None else frame)[cell].iloc[rows].reset_index(drop=True)
+    codes, _ = group_codes(cells, cell)
+    problems = []
+    for code in pd.unique(codes):
+        own = rows[codes == code]
+        n = float(item.frame[column].to_numpy()[own].sum()) if column == "cases" else len(own)
+        at = _row_of(exposure, cells[codes == code].iloc[0])
+        values = {
+            "n": n,
+            "more": more_rows(len(own)),
+            "at": Message(key="problem.at_row", values=at) if at else "",
+            **at,
+        }
+        problems.append(Problem(key="zero_exposure", where=item.where(int(own[0]), column), values=values))
     return problems
 
 
-def _zero_exposure(item: Stack, rows: np.ndarray, column: str) -> list[Problem]:
-    """One problem a row; a cell (place, industry, month) with many rows is told once."""
-    cell = [c for c in ("place", "industry", "month", "unit_id") if c in item.frame]
-    codes, _ = group_codes(item.frame.iloc[rows], cell)
-    return [
-        Problem(
-            key="zero_exposure",
-            where=item.where(int(rows[codes == code][0]), column),
-            values={
-                "n": float(np.sum(item.frame[column].to_numpy()[rows[codes == code]]))
-                if column == "cases"
-                else int(np.sum(codes == code)),
-                "more": more_rows(int(np.sum(codes == code))),
-            },
-        )
-        for code in pd.unique(codes)
-    ]
+def _row_of(item: Stack, cell: pd.Series) -> dict[str, Any]:
+    """File and row of the first row of a table that has these values; {} if there is none."""
+    found = np.flatnonzero(
+        np.logical_and.reduce([(item.frame[name] == value).to_numpy() for name, value in cell.items()])
+    )
+    where = item.where(int(found[0])) if len(found) else None
+    return {"file": where.file, "row": where.row} if where else {}
 
 
 def _claims_without_exposure(claims: Stack, exposure: Stack) -> list[Problem]:
-    quarter = quarter_of(claims.frame["injury_date"])
-    found = pd.DataFrame({"unit_id": claims.frame["unit_id"], "quarter": quarter}).merge(
+    cells = pd.DataFrame({"unit_id": claims.frame["unit_id"], "quarter": quarter_of(claims.frame["injury_date"])})
+    found = cells.merge(
         exposure.frame[["unit_id", "quarter", "insured"]].drop_duplicates(["unit_id", "quarter"]),
         on=["unit_id", "quarter"],
         how="left",
     )
     zero = np.flatnonzero((found["insured"] == 0).to_numpy() & ~claims.flawed)
-    return _zero_exposure(claims, zero, "unit_id")
+    return _zero_exposure(claims, zero, "unit_id", exposure, ["unit_id", "quarter"], cells)
 
 
 def _industry_of_units(frame: pd.DataFrame, enrolment: pd.DataFrame) -> pd.Series:

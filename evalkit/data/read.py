@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
-from ..core import Problem, UserError, UserErrors, Where
+from ..core import UserError, Where
 
 ENCODINGS: dict[str, str] = {
     "utf-8": "utf-8-sig",
@@ -178,47 +178,74 @@ def _grid(source: Source, sheet: str | None, encoding: str, rows: Sequence[Seque
 def decode(content: bytes, declared: str, file: str) -> tuple[str, str]:
     """Text of a file and the encoding it was in.
 
-    "auto" tries the byte-order mark, UTF-8, then GB18030. A declared encoding must fit: GB18030 bytes are no
-    UTF-8, and bytes that are UTF-8 with Chinese in them are not GB18030 (they would decode into nonsense).
+    "auto" tries the byte-order mark, UTF-16 without one, UTF-8, then GB18030. A declared encoding must fit:
+    GB18030 bytes are no UTF-8, and bytes that are UTF-8 with Chinese in them are not GB18030 (they would decode into
+    nonsense). A few bytes that do not fit in a text that otherwise does are damage, not another encoding.
 
-    Raises UserErrors: unknown_encoding, wrong_encoding (with the row of the first byte that does not fit).
+    Raises UserErrors: unknown_encoding, wrong_encoding, damaged_text (with the row of the first odd byte).
     """
     if declared != "auto" and declared.lower() not in ENCODINGS:
         raise UserError("unknown_encoding", where=Where(file=file), encoding=declared, known=["auto", *ENCODINGS])
+    wanted = None if declared == "auto" else _CANONICAL.get(ENCODINGS[declared.lower()], ENCODINGS[declared.lower()])
     actual = _sniff(content)
-    if declared == "auto":
-        if actual is None:
-            raise UserError("wrong_encoding", where=Where(file=file), declared="auto", actual="?")
-        return content.decode(ENCODINGS[actual]), actual
-    codec = ENCODINGS[declared.lower()]
-    wanted = {"utf-8-sig": "utf-8"}.get(codec, codec)
-    if actual is None or (actual != wanted and not content.isascii()):
-        raise UserErrors([_encoding_problem(content, codec, declared, actual or "?", file)])
-    return content.decode(codec), wanted
+    damaged = _damaged(content, actual, wanted)
+    if damaged is not None:
+        row = _row_of(content, _first_bad(content, ENCODINGS[damaged]))
+        raise UserError("damaged_text", where=Where(file=file, row=row), encoding=damaged)
+    if actual is None or (wanted not in (None, actual) and not content.isascii()):
+        codec = ENCODINGS[wanted or "utf-8"]
+        start = _first_bad(content, codec)
+        start = next(i for i, byte in enumerate(content) if byte > 127) if start < 0 else start
+        where = Where(file=file, row=None if wanted is None else _row_of(content, start))
+        raise UserError("wrong_encoding", where=where, declared=declared, actual=actual or "?")
+    return _text(content, actual), wanted or actual
+
+
+_CANONICAL = {"utf-8-sig": "utf-8"}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_DAMAGE = 0.05
+"""Share of the characters outside ASCII up to which bytes that do not fit are taken for damage."""
+
+
+def _text(content: bytes, encoding: str) -> str:
+    if encoding == "utf-16" and not content.startswith(_UTF16):
+        return content.decode("utf-16-be" if content[::2].count(0) > content[1::2].count(0) else "utf-16-le")
+    return content.decode(ENCODINGS[encoding])
 
 
 def _sniff(content: bytes) -> str | None:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    for name in ("utf-8", "gb18030"):
+    """The encoding that fits all bytes; UTF-16 without a mark shows by its zero bytes."""
+    for name in ("utf-16",) if content.startswith(_UTF16) or b"\0" in content[:4096] else ("utf-8", "gb18030"):
         try:
-            content.decode(ENCODINGS[name])
+            _text(content, name)
             return name
         except UnicodeDecodeError:
             continue
     return None
 
 
-def _encoding_problem(content: bytes, codec: str, declared: str, actual: str, file: str) -> Problem:
+def _damaged(content: bytes, actual: str | None, wanted: str | None) -> str | None:
+    """The encoding that fits all but a few bytes, if none fits better."""
+    if actual == "utf-8" or (actual is not None and actual == wanted) or b"\0" in content[:4096]:
+        return None
+    for name in ("utf-8",) if actual == "gb18030" else ("utf-8", "gb18030"):
+        text = content.decode(ENCODINGS[name], "replace")
+        bad = text.count("\ufffd")
+        if bad and wanted in (None, name) and bad <= _DAMAGE * sum(not c.isascii() for c in text):
+            return name
+    return None
+
+
+def _first_bad(content: bytes, codec: str) -> int:
     try:
         content.decode(codec)
-        start = next(i for i, byte in enumerate(content) if byte > 127)
     except UnicodeDecodeError as error:
-        start = error.start
-    row = content.count(b"\n", 0, start) + 1
-    return Problem(
-        key="wrong_encoding", where=Where(file=file, row=row), values={"declared": declared, "actual": actual}
-    )
+        return error.start + (3 if codec == "utf-8-sig" and content.startswith(b"\xef\xbb\xbf") else 0)
+    return -1
+
+
+def _row_of(content: bytes, at: int) -> int:
+    return content.count(b"\n", 0, at) + 1
 
 
 def _csv_rows(text: str) -> list[list[str]]:

@@ -64,6 +64,9 @@ class TableSpec:
     order           chains of dates that must not run backwards; sequence: breaches are only counted
     at_most         chains of amounts, smaller first; usually_at_most: breaches are only counted
     suspect         True: rows equal in everything but the key are counted as suspected duplicates
+    due             a city that stands in one of these tables owes this one too; "*": in any, if most send it
+    regular         True: every series has a row in every period
+    references      column → table in which its values must stand
     """
 
     name: str
@@ -76,6 +79,9 @@ class TableSpec:
     at_most: tuple[tuple[str, ...], ...] = ()
     usually_at_most: tuple[tuple[str, ...], ...] = ()
     suspect: bool = False
+    due: tuple[str, ...] = ()
+    regular: bool = False
+    references: dict[str, str] = field(default_factory=dict)
 
     def column(self, name: str) -> ColumnSpec:
         """The column of that canonical name. Raises KeyError if there is none."""
@@ -134,6 +140,9 @@ def _table(name: str, entry: dict[str, Any], raw: dict[str, Any]) -> TableSpec:
         key=tuple(entry["key"]),
         dated=tuple(entry.get("dated", ())),
         suspect=entry.get("suspect", False),
+        due=tuple(entry.get("due", ())),
+        regular=entry.get("regular", False),
+        references=dict(entry.get("references", {})),
         **chains,
         columns=tuple(_column(column, spec, raw) for column, spec in entry["columns"].items()),
     )

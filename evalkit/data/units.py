@@ -18,7 +18,7 @@ class Unit:
     """The unit of one money column of one sheet.
 
     factor     yuan in one unit;  stated: declared or in the file;  confirmed: both, and they agree
-    problems   contradictions (unit_disagrees)
+    problems   contradictions (unit_disagrees);  unknown: declared in a word that is no unit, which is told elsewhere
     """
 
     column: ColumnSpec
@@ -27,6 +27,7 @@ class Unit:
     stated: bool
     confirmed: bool
     problems: tuple[Problem, ...] = ()
+    unknown: bool = False
 
     @property
     def factor(self) -> float:
@@ -91,6 +92,7 @@ def resolve_unit(column: ColumnSpec, spec: FileSpec, raw: RawTable) -> Unit:
         stated=bool(found or declared in known),
         problems=problems,
         confirmed=bool(found and declared in known and not problems),
+        unknown=bool(declared and declared not in known and not found),
     )
 
 

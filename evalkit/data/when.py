@@ -14,7 +14,7 @@ from .words import compact, plain
 _CLOCK = re.compile(r"[Tt\s]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?Z?$")
 _DIGITS = re.compile(r"^\d+(\.0+)?$")
 _EPOCH = dt.date(1899, 12, 30)
-_FIRST_YEAR, _LAST_YEAR = 1900, 2100
+_FIRST_YEAR, _LAST_YEAR = 1949, 2100
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 One bad city must stop that city only. A problem belongs to
 
-1. the place that the check names (`Where.place`), else
+1. the place that the check names (`Where.place`), or the places (its value `places`), else
 2. the place of the row it stands in, else
 3. the places that have rows in the sheet or file, where it is about the sheet, or about several rows told as one, else
 4. the cities that the path of the file names ("raw/440700_江门市/…"), else
@@ -98,6 +98,8 @@ def _places(problem: Problem, sheets: Sequence[Cleaned], names: Mapping[str, re.
     where = problem.where
     if where.place is not None:
         return {where.place}
+    if "places" in problem.values:
+        return set(problem.values["places"])
     own = [p for p in sheets if p.raw.file == where.file and where.sheet in (None, p.raw.sheet)]
     if where.row is not None and not problem.values.get("more"):
         at = [p.frame["place"][p.raw.rows == where.row] for p in own]

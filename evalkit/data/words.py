@@ -16,10 +16,15 @@ from .schema import layout
 
 _PROTECTED = re.compile(r'^="(.*)"$')
 _BLANKS = re.compile(r"\s+")
+_INVISIBLE = dict.fromkeys(
+    c for c in range(0x2070) if unicodedata.category(chr(c)) in ("Cc", "Cf") and not chr(c).isspace()
+) | {0xFEFF: None}
+"""Characters without a shape: of web pages and chat programs, of terminals, and those that turn the writing round."""
 
 
 def plain(value: Any) -> str:
-    """A cell as text: NFKC, outer blanks and tabs gone, `="…"` and leading-apostrophe protection undone.
+    """A cell as one line of text: NFKC, outer blanks and invisible characters gone, line breaks made blanks, `="…"` and
+    leading-apostrophe protection undone.
 
     Whole numbers lose their ".0": spreadsheets hold the code 440100 as 440100.0.
     """
@@ -29,7 +34,9 @@ def plain(value: Any) -> str:
         if value != value:
             return ""
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    text = str(value)
+    text = str(value).strip()
+    if not text.isprintable():
+        text = " ".join(text.translate(_INVISIBLE).splitlines())
     text = (text if text.isascii() else unicodedata.normalize("NFKC", text)).strip()
     if text.startswith('="') and (protected := _PROTECTED.match(text)):
         return protected.group(1).strip()
@@ -73,8 +80,8 @@ def word_set(name: str) -> frozenset[str]:
     return _word_set(name)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word closest to `word`, for "did you mean"; "" if nothing is near."""
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.5) -> str:
+    """The known word closest to `word`, for "did you mean"; "" if none has a similarity of `cutoff` or more."""
     words = [w for w in dict.fromkeys(known) if w]
-    found = difflib.get_close_matches(word, words, n=1, cutoff=0.5)
+    found = difflib.get_close_matches(word, words, n=1, cutoff=cutoff)
     return found[0] if found else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,11 @@ from ..core import Message, Problem, UserErrors, Where
 from ..text import LANGUAGES
 
 FILE = "evalkit.toml"
+Content = dict[str, Any]
+Loc = tuple[int | str, ...]
+Rows = dict[Loc, int]
+NO_END = "2261-12-31"
+"""A cut-off that no date lies after."""
 SLUG = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 
 
@@ -79,20 +84,98 @@ def read_settings(root: Path) -> Settings:
     Raises UserErrors with every problem found: no file, not UTF-8, not TOML, unknown keys (with the known ones
     and the nearest), missing keys, values out of their range.
     """
+    settings, problems = examine_settings(root)
+    if problems or settings is None:
+        raise UserErrors(problems)
+    return settings
+
+
+def examine_settings(root: Path) -> tuple[Settings | None, list[Problem]]:
+    """Every problem of `evalkit.toml`, and what of it can be used to look at the files all the same.
+
+    A misspelt key counts as the key it is near to, a value that cannot be as absent, an absent one as harmless
+    (`_STAND_INS`); a file entry without table or path is left out. None where nothing is left to look at.
+    """
     path = root / FILE
     if not path.is_file():
-        raise UserErrors([Problem(key="workspace_missing", values={"folder": root.name, "file": FILE})])
-    text = _decoded(path)
+        return None, [Problem(key="workspace_missing", values={"folder": root.name, "file": FILE})]
     try:
-        return Settings.model_validate(_parsed(text))
+        text = _decoded(path)
+        content = _parsed(text)
+    except UserErrors as error:
+        return None, list(error.problems)
+    problems: list[Problem] = []
+    rows = toml_rows(text)
+    while unknown := [e for e in _errors(content) if e["type"] == "extra_forbidden"]:
+        problems += [_unknown(e["loc"], content, rows) for e in unknown]
+    errors = _errors(content)
+    problems += [_problem(e, rows) for e in errors]
+    return _usable(content, errors), problems
+
+
+def _errors(content: Content) -> list[ErrorDetails]:
+    try:
+        Settings.model_validate(content)
     except ValidationError as error:
-        raise UserErrors([_problem(e, text) for e in error.errors()]) from None
+        return error.errors()
+    return []
+
+
+def _unknown(loc: Loc, content: Content, rows: Rows) -> Problem:
+    """The problem of an unknown key, which then takes the place of the absent key it is near to, or goes."""
+    table, name = _inside(content, loc[:-1]), str(loc[-1])
+    known = _known([str(p) for p in loc[:-1] if not isinstance(p, int)])
+    values = {"name": name, "known": known, "hint": hint(name, known)}
+    problem = Problem(key="workspace_unknown_key", where=_where(loc, rows), values=values)
+    value, near = table.pop(name), nearest(name, known)
+    if near and near not in table:
+        table[near] = value
+        rows |= {(*loc[:-1], near, *p[len(loc) :]): row for p, row in rows.items() if p[: len(loc)] == loc}
+    return problem
+
+
+def _inside(content: Content, loc: Loc) -> Any:
+    found: Any = content
+    for part in loc:
+        found = found[part]
+    return found
+
+
+_STAND_INS: Content = {
+    "name": "unnamed",
+    "title": {LANGUAGES[0]: ""},
+    "period": 1950,
+    "as_of": NO_END,
+    "seed": 0,
+    "synthetic": True,
+}
+"""Values of absent keys that let no check of a file fail."""
+
+
+def _usable(content: Content, errors: Sequence[ErrorDetails]) -> Settings | None:
+    for loc in sorted((e["loc"] for e in errors), key=str, reverse=True):
+        section = content.get(str(loc[0]))
+        if isinstance(section, list) and len(loc) > 1 and loc[2:3] in ((), ("table",), ("path",)):
+            section[int(loc[1])] = None
+        elif isinstance(section, list) and len(loc) > 2 and section[int(loc[1])] is not None:
+            section[int(loc[1])].pop(loc[2], None)
+        elif isinstance(section, dict) and len(loc) > 1:
+            section.pop(str(loc[1]), None)
+        else:
+            content.pop(str(loc[0]), None)
+    content["workspace"] = {**_STAND_INS, **content.get("workspace", {})}
+    content["files"] = [entry for entry in content.get("files", ()) if entry is not None]
+    return None if _errors(content) else Settings.model_validate(content)
 
 
 def bad_value(key: str, found: Any, text: str = "") -> Problem:
     """A value of `evalkit.toml` that breaks the rule of its key; the rule is the message `workspace.rule.<key>`."""
+    return _bad(key, found, _where(tuple(key.split(".")), toml_rows(text)))
+
+
+def _bad(key: str, found: Any, where: Where) -> Problem:
     rule = Message(key=f"workspace.rule.{key.rsplit('.', 1)[-1]}")
-    return Problem(key="workspace_value", where=_where(key, text), values={"rule": rule, "value": found})
+    return Problem(key="workspace_value", where=where, values={"rule": rule, "value": found})
 
 
 def date_problems(settings: Settings, text: str = "") -> Iterator[Problem]:
@@ -135,18 +218,15 @@ def _parsed(text: str) -> dict[str, Any]:
         raise UserErrors([Problem(key="workspace_syntax", where=where, values={"detail": str(error)})]) from None
 
 
-def _problem(error: ErrorDetails, text: str) -> Problem:
-    path = [str(p) for p in error["loc"] if not isinstance(p, int)]
-    key = ".".join(path)
-    if error["type"] == "extra_forbidden":
-        known = _known(path[:-1])
-        values = {"name": path[-1], "known": known, "hint": hint(path[-1], known)}
-        return Problem(key="workspace_unknown_key", where=_where(key, text), values=values)
+def _problem(error: ErrorDetails, rows: Rows) -> Problem:
+    loc = error["loc"]
+    path = [str(p) for p in loc if not isinstance(p, int)]
+    where = _where(loc, rows)
     if error["type"] == "missing":
         rule = Message(key=f"workspace.rule.{path[-1]}")
-        return Problem(key="workspace_missing_key", where=_where(key, text), values={"name": key, "rule": rule})
-    model_path = [p for p in path if p in _known(path[:1]) or p in Settings.model_fields]
-    return bad_value(".".join(model_path) or key, error["input"], text)
+        return Problem(key="workspace_missing_key", where=where, values={"name": ".".join(path), "rule": rule})
+    known = [p for p in path if p in _known(path[:1]) or p in Settings.model_fields]
+    return _bad(".".join(known or path), error["input"], where)
 
 
 def _known(path: list[str]) -> list[str]:
@@ -159,12 +239,30 @@ def _known(path: list[str]) -> list[str]:
     return sorted((models[path[0]] if path and path[0] in models else Settings).model_fields)
 
 
-def _where(key: str, text: str) -> Where:
-    section, _, name = key.rpartition(".")
-    inside, row = "", None
+def toml_rows(text: str) -> Rows:
+    """Row of every table and key of a TOML text by its path: ("files", 1, "units", "payroll") → 12."""
+    rows: Rows = {}
+    section: Loc = ()
     for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[+\s*([\w.-]+)", line):
-            inside = header[1]
-        elif row is None and name and inside == section and re.match(rf"\s*{re.escape(name)}\s*=", line):
-            row = number
-    return Where(file=FILE, row=row, column=key)
+        if header := re.match(r"\s*(\[+)\s*([^\]]+?)\s*\]", line):
+            parts = _parts(header[2])
+            if len(header[1]) == 2:
+                parts = (*parts, sum(len(p) == 2 and p[:1] == parts for p in rows))
+            elif ("files", 0) in rows and parts[0] == "files":
+                last = max(int(p[1]) for p in rows if len(p) == 2 and p[0] == "files")
+                parts = ("files", last, *parts[1:])
+            section = parts
+            rows.setdefault(section, number)
+        elif key := re.match(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""", line):
+            rows.setdefault((*section, *_parts(key[1])), number)
+    return rows
+
+
+def _parts(dotted: str) -> Loc:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+def _where(loc: Loc, rows: Rows) -> Where:
+    """The row of a key, or of the table it stands in."""
+    row = next((rows[loc[:n]] for n in range(len(loc), 0, -1) if loc[:n] in rows), None)
+    return Where(file=FILE, row=row, column=".".join(str(p) for p in loc if not isinstance(p, int)))

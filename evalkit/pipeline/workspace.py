@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..core import Problem, UserErrors, Where
 from ..plans import Plan, load
-from .settings import FILE, Settings, date_problems, hint, read_settings
+from .settings import FILE, NO_END, Settings, date_problems, examine_settings, hint, nearest, toml_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,22 +56,37 @@ def load_workspace(root: Path | str) -> Workspace:
     Raises UserErrors listing every problem of evalkit.toml: unknown keys with the nearest known one, missing keys,
     values out of range, unknown plan, unknown places, unknown tables.
     """
-    root = Path(root).expanduser().resolve()
-    settings = read_settings(root)
-    text = (root / FILE).read_text("utf-8-sig")
-    problems = list(date_problems(settings, text))
-    plan = _plan(settings, root, problems)
-    if plan is not None:
-        problems += _unknown_places(settings, plan)
-    problems += _unknown_tables(settings)
-    if problems or plan is None:
+    workspace, problems = examine_workspace(root)
+    if problems or workspace is None:
         raise UserErrors(problems)
-    return _assembled(root, settings, plan, text)
+    return workspace
+
+
+def examine_workspace(root: Path | str) -> tuple[Workspace | None, list[Problem]]:
+    """Every problem of evalkit.toml, and the workspace without what is wrong, so that its files can be checked too.
+
+    None where the settings leave nothing to check: no readable file, no plan, no entry for a table.
+    """
+    root = Path(root).expanduser().resolve()
+    settings, problems = examine_settings(root)
+    if settings is None:
+        return None, problems
+    text = (root / FILE).read_text("utf-8-sig")
+    dated = list(date_problems(settings, text))
+    plan = _plan(settings, root, problems)
+    if plan is None:
+        return None, problems + dated
+    places = _unknown_places(settings, plan, text)
+    problems += dated + places + _unknown_tables(settings, text)
+    workspace = _assembled(root, settings, plan, text)
+    if any(p.where.column == "workspace.as_of" for p in dated):
+        workspace = replace(workspace, as_of=NO_END)
+    return (workspace if workspace.files else None), problems
 
 
 def select_places(workspace: Workspace, places: tuple[str, ...]) -> tuple[str, ...]:
     """The chosen places in the order of the plan, all of them for (). Raises UserErrors for unknown codes."""
-    problems = [_unknown_place(p, workspace.plan, "") for p in places if p not in workspace.places]
+    problems = [_unknown_place(p, workspace.plan, Where()) for p in places if p not in workspace.places]
     if problems:
         raise UserErrors(problems)
     return tuple(p for p in workspace.places if not places or p in places)
@@ -97,26 +112,27 @@ def _plan(settings: Settings, root: Path, problems: list[Problem]) -> Plan | Non
         return None
 
 
-def _unknown_places(settings: Settings, plan: Plan) -> list[Problem]:
-    return [_unknown_place(p, plan, FILE) for p in settings.workspace.places if p not in plan.cities]
+def _unknown_places(settings: Settings, plan: Plan, text: str) -> list[Problem]:
+    where = Where(file=FILE, row=toml_rows(text).get(("workspace", "places")), column="workspace.places")
+    return [_unknown_place(p, plan, where) for p in settings.workspace.places if p not in plan.cities]
 
 
-def _unknown_place(place: str, plan: Plan, file: str) -> Problem:
+def _unknown_place(place: str, plan: Plan, where: Where) -> Problem:
     names = {word: code for code in plan.cities for word in (code, *plan.place_name(code).values())}
     found = names.get(place)
     values = {"place": place, "known": list(plan.cities), "hint": hint(found or place, list(plan.cities))}
-    return Problem(key="workspace_place", where=Where(file=file or None), values=values)
+    return Problem(key="workspace_place", where=where, values=values)
 
 
-def _unknown_tables(settings: Settings) -> list[Problem]:
-    known = _tables()
+def _unknown_tables(settings: Settings, text: str) -> list[Problem]:
+    known, rows = _tables(), toml_rows(text)
     return [
         Problem(
             key="workspace_table",
-            where=Where(file=FILE, column="files.table"),
+            where=Where(file=FILE, row=rows.get(("files", i, "table")), column="files.table"),
             values={"table": f.table, "known": known, "hint": hint(f.table, known)},
         )
-        for f in settings.files
+        for i, f in enumerate(settings.files)
         if f.table not in known
     ]
 
@@ -131,7 +147,7 @@ def _tables() -> list[str]:
 def _assembled(root: Path, settings: Settings, plan: Plan, text: str) -> Workspace:
     from ..data.read import FileSpec
 
-    w = settings.workspace
+    w, known = settings.workspace, _tables()
     return Workspace(
         root=root,
         name=w.name,
@@ -148,8 +164,9 @@ def _assembled(root: Path, settings: Settings, plan: Plan, text: str) -> Workspa
         places=tuple(p for p in plan.cities if not w.places or p in w.places),
         privacy=Privacy(**settings.privacy.model_dump()),
         files=tuple(
-            FileSpec(table=f.table, path=f.path, encoding=f.encoding, units=dict(f.units), sheet=f.sheet or None)
+            FileSpec(table=table, path=f.path, encoding=f.encoding, units=dict(f.units), sheet=f.sheet or None)
             for f in settings.files
+            if (table := f.table if f.table in known else nearest(f.table, known))
         ),
         memory=settings.run.memory,
         digest=hashlib.sha256(text.encode()).hexdigest(),

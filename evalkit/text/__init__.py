@@ -15,6 +15,7 @@ from datetime import date as Date
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from unicodedata import category
 
 from ..core import Message, Problem, UserErrors
 
@@ -199,6 +200,13 @@ def problem_row(problem: Problem, lang: str) -> dict[str, Any]:
         "column": w.column,
         **_problem_parts(problem, lang),
     }
+
+
+def visible(words: str) -> str:
+    """Words with every character spelt out that a terminal or a sheet would obey instead of show: control characters,
+    and those that turn the direction of writing."""
+    hidden = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return "".join(c.encode("unicode_escape").decode() if category(c) in hidden else c for c in words)
 
 
 def where_text(problem: Problem, lang: str) -> str:

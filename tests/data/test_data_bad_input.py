@@ -155,12 +155,13 @@ def test_claims_of_a_firm_without_insured(sheets: Sheets, write) -> None:
     assert shown(write(sheets).one()) == ("zero_exposure", "raw/claim.xlsx", "Sheet1", 2, "单位编号")
 
 
-def test_cases_of_a_city_without_exposure_file(sheets: Sheets, write) -> None:
-    """A city that sent injuries but no insured persons is told once, not row by row."""
+def test_a_city_that_owes_a_file(sheets: Sheets, write) -> None:
+    """A city that sent injuries but no insured persons is told once, not row by row, at the folder of its files."""
     sheets["case_summary"] += [["深圳市", "machinery", f"2024-0{m}", "14(1)", "10", 3] for m in range(1, 5)]
     found = write(sheets).one()
-    assert shown(found) == ("exposure_absent", "raw/case_summary.xlsx", "Sheet1", 8, "地市")
+    assert shown(found) == ("place_absent", "raw", None, None, None)
     assert "深圳市" in text.problem_text(found, "zh-Hans")
+    assert "参保汇总" in text.problem_text(found, "zh-Hans")
 
 
 def test_extract_larger_than_the_total(sheets: Sheets, write) -> None:

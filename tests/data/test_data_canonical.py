@@ -57,10 +57,12 @@ def test_a_failed_write_leaves_the_old_store(write, sheets, tmp_path: Path, monk
 def test_restrict_keeps_rows_and_files_of_the_place(write, sheets) -> None:
     """A place sees its own rows and the digests of the files they came from."""
     sheets["exposure_summary"].append(["深圳市", "machinery", "2024-01", 900, 900 * 6000.0])
+    sheets["case_summary"].append(["深圳市", "machinery", "2024-01", "14(1)", "10", 1])
     canonical = write(sheets).ingest()
     one = data.restrict(canonical, "440300")
-    assert {name: len(frame) for name, frame in one.tables.items() if len(frame)} == {"exposure_summary": 1}
-    assert [i.path for i in one.inputs] == ["raw/exposure_summary.xlsx"]
+    kept = {name: len(frame) for name, frame in one.tables.items() if len(frame)}
+    assert kept == {"exposure_summary": 1, "case_summary": 1}
+    assert [i.path for i in one.inputs] == ["raw/exposure_summary.xlsx", "raw/case_summary.xlsx"]
 
 
 def test_progress_counts_files(write, sheets) -> None:

@@ -41,13 +41,12 @@ def test_a_good_workspace_opens(workspace: Path) -> None:
 
 
 def test_several_problems_are_told_at_once(workspace: Path) -> None:
-    """An unknown key, a missing one and a bad value are listed together, each with its line."""
+    """An unknown key and bad values are listed together, each with its line; the key meant is not missed as well."""
     found = _problems(
         workspace, ("seed = 7", "sede = 7"), ("draws = 200", 'draws = "many"'), ("period = 1988", "period = 12")
     )
     assert set(found) == {
         "workspace_unknown_key:workspace.sede",
-        "workspace_missing_key:workspace.seed",
         "workspace_value:workspace.draws",
         "workspace_value:workspace.period",
     }
@@ -55,6 +54,19 @@ def test_several_problems_are_told_at_once(workspace: Path) -> None:
     assert row == 8
     assert values["hint"].values == {"word": "seed"}
     assert "draws" in values["known"]
+
+
+def test_rows_are_those_of_the_right_entry(workspace: Path) -> None:
+    """A mistake in the second [[files]] entry is told at its row, not at the same key of the first."""
+    more = '\n[[files]]\ntable = "ledger"\npth = "raw/x.csv"\nencoding = "latin"\n[files.units]\namount = 1\n'
+    text = (workspace / "evalkit.toml").read_text("utf-8") + more
+    rows = {key: text.splitlines().index(line) + 1 for key, line in {
+        "workspace_unknown_key:files.pth": 'pth = "raw/x.csv"',
+        "workspace_value:files.encoding": 'encoding = "latin"',
+        "workspace_value:files.units.amount": "amount = 1",
+    }.items()}  # fmt: skip
+    found = _problems(workspace, ('path = "raw/*.csv"\n', f'path = "raw/*.csv"\n{more}'))
+    assert {key: row for key, (row, _) in found.items()} == rows
 
 
 def test_problems_that_need_the_plan_are_told_together(workspace: Path) -> None:
@@ -65,7 +77,11 @@ def test_problems_that_need_the_plan_are_told_together(workspace: Path) -> None:
         ('"policy_panel"', '"policy_pannel"'),
         ("1989-06-30", "1987-06-30"),
     )
-    assert set(found) == {"workspace_place:", "workspace_table:files.table", "workspace_value:workspace.as_of"}
+    assert set(found) == {
+        "workspace_place:workspace.places",
+        "workspace_table:files.table",
+        "workspace_value:workspace.as_of",
+    }
 
 
 @pytest.mark.parametrize(
