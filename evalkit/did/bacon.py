@@ -96,17 +96,13 @@ def bacon(panel: Panel, outcome: str | None = None) -> Decomposition:
         outcome=name,
         estimate=_coefficient(groups, share, means),
         comparisons=tuple(
-            Comparison(
-                kind=c.kind, treated=c.treated, control=c.control, weight=c.weight / total, estimate=c.estimate
-            )
+            Comparison(kind=c.kind, treated=c.treated, control=c.control, weight=c.weight / total, estimate=c.estimate)
             for c in found
         ),
     )
 
 
-def _comparisons(
-    panel: Panel, groups: np.ndarray, share: np.ndarray, means: np.ndarray
-) -> Iterator[Comparison]:
+def _comparisons(panel: Panel, groups: np.ndarray, share: np.ndarray, means: np.ndarray) -> Iterator[Comparison]:
     """All comparisons with the numerators of their weights."""
     end = panel.n_periods
     on = (end - groups) / end

@@ -108,9 +108,7 @@ def sample_of(panel: Panel, design: Design, outcome: str) -> Sample:
     if len(cells.unit) != len(units) * len(times):
         seen = np.bincount(cells.unit, minlength=panel.n_units)[units]
         short = units[seen < len(times)]
-        raise UserError(
-            "needs_rectangle", outcome=outcome, n=len(short), units=[panel.units[u] for u in short[:5]]
-        )
+        raise UserError("needs_rectangle", outcome=outcome, n=len(short), units=[panel.units[u] for u in short[:5]])
     start = (cells.time - cells.event_time).reshape(len(units), -1)[:, 0]
     on = cells.event_time.reshape(len(units), -1)[:, 0] != UNTREATED
     y = panel.matrix(outcome)[cells.index]
