@@ -14,7 +14,6 @@ from evalkit.did.inference import fit_path
 
 COUNT = {"ppml", "ppml_event_study", "etwfe_poisson", "etwfe_poisson_cohort"}
 ALL = sorted(did.ESTIMATORS)
-SYNTHETIC = {"synthetic_control", "synthetic_did"}
 LINEAR = sorted(set(did.ESTIMATORS) - COUNT)
 
 
@@ -103,7 +102,7 @@ def test_period_shifts_do_not_matter(name, panel):
     _assert_same(_fit(name, panel), _fit(name, replace(panel, outcomes={"cases": panel.matrix() + shift})))
 
 
-@pytest.mark.parametrize("name", sorted(set(LINEAR) - SYNTHETIC))
+@pytest.mark.parametrize("name", LINEAR)
 def test_unit_and_period_shifts_do_not_matter(name, panel):
     """A constant per unit and a constant per period leave linear estimates as they are."""
     rng = np.random.default_rng(3)
@@ -131,7 +130,7 @@ def test_exposure_scale_by_unit_and_period_does_not_matter(name, panel):
     np.testing.assert_allclose(a.averted().estimate, b.averted().estimate, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", sorted(set(ALL) - {"synthetic_control"}))  # its donors must span the treated levels
+@pytest.mark.parametrize("name", ALL)
 def test_noise_free_truth_is_recovered(name, panel):
     """With no noise the effect comes back exactly and leads are zero; on untreated data all are zero."""
     base = np.exp(np.linspace(2, 4, 14))[:, None] * np.exp(0.1 * np.sin(np.arange(9)))[None]
@@ -177,9 +176,6 @@ def test_every_rule_works_on_every_estimator(name, rule, panel):
     for inference in _fit(name, panel, design).inference:
         assert inference.reason.startswith("inference.reason.")
         if rule == "permutation" or inference.rule in ("reference", "not_testable"):
-            continue
-        if name in SYNTHETIC and inference.rule == "refused":
-            assert inference.refused.startswith("inference.refused.")
             continue
         if inference.rule == "refused":
             assert inference.refused in ("inference.refused.no_usual", "inference.refused.no_unit_paths")

@@ -121,9 +121,10 @@ def test_few_clusters_fall_back_to_bonferroni(count_panel):
 
 def test_step_down_p_of_a_single_outcome_is_its_own():
     """Westfall-Young of independent statistics: known values, monotone in the statistic."""
-    from evalkit.did.outcomes import _holm, _maximal_draws, _step_down
+    from evalkit.core import maximal_draws
+    from evalkit.did.outcomes import _holm, _step_down
 
-    draws = _maximal_draws(np.eye(2), 1e6, 1)
+    draws = maximal_draws(np.eye(2), 1e6, 1)
     p = _step_down(np.array([1.0, 2.5]), draws)
     assert p[1] == pytest.approx(1 - (1 - 0.01242) ** 2, abs=0.003)
     assert p[0] == pytest.approx(0.3173, abs=0.01)
