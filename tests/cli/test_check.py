@@ -117,9 +117,9 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str], clean: Path, monkeypatch
     from evalkit.data import canonical
 
     stopped = (Gate(name="no_identifiers", passed=False, severity="stop", detail={"n": 1}),)
-    monkeypatch.setattr(canonical, "data_gates", lambda *_: stopped)
+    monkeypatch.setattr(canonical, "data_gates", lambda *_, **__: stopped)
     assert _run(capsys, "check", str(clean), "--lang", "en")[0] == 3
-    monkeypatch.setattr(canonical, "data_gates", lambda *_: 1 / 0)
+    monkeypatch.setattr(canonical, "data_gates", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.main(["check", str(clean)])
 
