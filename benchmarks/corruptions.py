@@ -470,7 +470,8 @@ def told(checked: Checked) -> list[Told]:
         for item in items if isinstance(items, list) else [""]:
             v = item["values"] if isinstance(item, dict) else {}
             file = item.partition(": ")[0] if isinstance(item, str) else v.get("file")
-            rows.append((f"gate.{gate.name}", Where(file=file, row=v.get("row"), column=v.get("column")), Where()))
+            where = Where(file=file, row=v.get("row"), column=v.get("column"), sheet=repr(item))
+            rows.append((f"gate.{gate.name}", where, Where()))
     return rows
 
 
