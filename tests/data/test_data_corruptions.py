@@ -15,11 +15,16 @@ CLEAR = [
 
 
 def test_clear_mistakes_are_found_at_their_place() -> None:
-    """Twenty random corruptions of kinds that contradict a rule: all told, where they are, and nothing else."""
+    """Twenty random corruptions of kinds that contradict a rule: all told, where they are, and nothing else.
+
+    As problems; no insured persons where there is no case either, and an industry that nobody else has, as gates that
+    name the cell for a look.
+    """
     rows = list(corruptions.study(range(1000, 1020), CLEAR))
     assert {row["kind"] for row in rows} == set(CLEAR)
     assert [row for row in rows if not row["hits"] or row["told"] != row["hits"]] == []
-    assert not any(row["by"].startswith("gate.") for row in rows)
+    looked_at = {row["kind"] for row in rows if row["by"].startswith("gate.")}
+    assert looked_at <= {"no_exposure", "unknown_industry"}
 
 
 def test_harmless_changes_are_read_in_silence() -> None:
