@@ -68,7 +68,6 @@ def values(case: Case, ev: Evaluation) -> dict[int, dict[str, Any]]:
         22: {"n": len(money.costs.parameters), "unverified": len(money.costs.unverified)},
         23: {"words": main_result(ev)},
         24: {"words": uncertainty(ev)},
-        27: {"cost": {"yuan": fund.programme_cost}},
     }
     return {n: to_plain(v) for n, v in found.items()}
 
@@ -83,7 +82,7 @@ def main_result(ev: Evaluation) -> Message:
     fund = ev.money.fund
     if fund.refused or fund.npv is None:
         return message("cheers.refused")
-    return message("cheers.npv", npv={"yuan": fund.npv}, bcr="–" if fund.bcr is None else f"{fund.bcr:.2f}")
+    return message("cheers.npv", bcr="–" if fund.bcr is None else f"{fund.bcr:.2f}")
 
 
 def uncertainty(ev: Evaluation) -> Message:
@@ -91,7 +90,6 @@ def uncertainty(ev: Evaluation) -> Message:
     fund = ev.money.fund
     if fund.npv_low is None or fund.npv_high is None:
         return message("cheers.refused")
-    span = {"low": {"yuan": fund.npv_low}, "high": {"yuan": fund.npv_high}}
     if fund.confidence is None:
-        return message("cheers.interval", **span)
-    return message("cheers.interval_confidence", confidence=100 * fund.confidence, **span)
+        return message("cheers.interval")
+    return message("cheers.interval_confidence", confidence=100 * fund.confidence)

@@ -23,19 +23,21 @@ def inventory_table(case: Case, money: Money, flows: tuple[Flow, ...], delay: An
     """Who pays and who saves, by kind of cost (GB/T 6721 classes); transfers net to nil for society."""
     frame = cea.impact_inventory(money.draws, money.costs, flows, delay=delay, seed=case.seed)
     columns = (
-        column("loss_class", "message"),
         column("cost_kind", "message"),
         *(column(f"perspective_{p}", "money") for p in cea.PERSPECTIVES),
     )
     rows: list[list[Any]] = [
         [
-            message(f"loss_class.{r.loss_class}"),
-            message(f"cost_kind.{SPLIT.get((r.category, bool(r.transfer)), r.category)}"),
+            message(
+                "drawn.of",
+                what=message(f"cost_kind.{SPLIT.get((r.category, bool(r.transfer)), r.category)}"),
+                which=message(f"loss_class.{r.loss_class}"),
+            ),
             *(float(getattr(r, p)) for p in cea.PERSPECTIVES),
         ]
         for r in frame.itertuples()
     ]
-    rows.append([message("loss_class.total"), None, *(float(frame[p].sum()) for p in cea.PERSPECTIVES)])
+    rows.append([message("loss_class.total"), *(float(frame[p].sum()) for p in cea.PERSPECTIVES)])
     return table(
         case, "economics_inventory", columns, rows, source="economics", price_year=money.costs.price_year,
         notes=[message("note.inventory"), message("note.unverified", n=len(money.costs.unverified))],
