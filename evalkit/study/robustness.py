@@ -128,8 +128,6 @@ def balance_table(case: Case, panel: Panel, design: Design | None = None) -> Exh
         column("treated_mean", "number", 4),
         column("control_mean", "number", 4),
         column("std_difference", "number", 2),
-        column("n_treated", "int"),
-        column("n_control", "int"),
     ]
     return table(case, "balance", columns, frame, notes=[message("balance.note")])
 
