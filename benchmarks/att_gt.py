@@ -69,7 +69,7 @@ def main() -> None:
                     "ratio_fit": theirs / fit,
                     "ratio_with_ingest": theirs / both,
                     "memory_ratio": extra(other) / extra(mine) if extra(mine) > 0 else float("inf"),
-                    "largest_gap_in_se": gap(mine[-1]["out"], other[-1]["out"]) if other else float("nan"),
+                    "largest_gap_in_se": gap(mine[-1]["out"], other[-1]["out"]) if mine and other else float("nan"),
                 }
             )
             write(rows, args.out, args.note)

@@ -152,12 +152,12 @@ def write(rows: list[Row], out: Path, note: str) -> None:
 
 
 def _plain(arguments: list[str]) -> list[str]:
-    """Arguments without places on this machine."""
-    out, skip = [], False
+    """Arguments without places on this machine, and without the note, which has its own line."""
+    out, before = [], ""
     for word in arguments:
-        if skip:
-            out.append("PEER" if out[-1] == "--peer" else "OUT")
-        elif word != "--note":
+        if before in ("--peer", "--out"):
+            out.append(before[2:].upper())
+        elif "--note" not in (word, before):
             out.append(word)
-        skip = word in ("--peer", "--out")
+        before = word
     return out
