@@ -59,6 +59,7 @@ class Bench:
         command = [sys.executable, str(HERE / "supervisor.py"), str(self.notebooks), *limits, "--"]
         run = ["run", str(self.workspace), "--out", str(self.out), "--jobs", "2", "--lang", "en", *options]
         kept = {k: v for k, v in os.environ.items() if not k.startswith("EVALKIT_")}
+        kept["COLUMNS"] = "300"  # tables of problems on one line each
         kept |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parents[1])}
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.Popen([*command, *run], env=kept, start_new_session=True, **pipes)
