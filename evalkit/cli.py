@@ -255,7 +255,7 @@ def _print_report(report: Any) -> None:
     from .text import local
 
     lang = language()
-    count = {s: sum(o.status == s for o in report.outcomes) for s in ("ok", "stopped", "failed")}
+    count = {s: sum(o.status == s for o in report.outcomes) for s in ("ok", "stopped", "withheld", "failed")}
     if report.halted:
         first = next(o for o in report.outcomes if o.status == "failed")
         typer.echo(t("cli.run.halted", lang, first=ALIKE, reason=reason(task_row(first), lang)), err=True)

@@ -24,8 +24,9 @@ def cross_problems(tables: Mapping[str, Stack], plan: Plan) -> list[Problem]:
     an extract larger than the totals it is part of."""
     problems = strays(tables, plan)
     tables = {name: flagged(item, problems) for name, item in tables.items()}
-    problems += absent_places(tables, plan) + wrong_places(tables, plan) + dangling(tables)
+    problems += wrong_places(tables, plan) + dangling(tables)
     tables = {name: flagged(item, problems) for name, item in tables.items()}
+    problems += absent_places(tables, plan)
     if "case_summary" in tables and "exposure_summary" in tables:
         problems += _cases_without_exposure(tables["case_summary"], tables["exposure_summary"], plan)
     if "claim" in tables and "exposure" in tables:

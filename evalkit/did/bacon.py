@@ -8,7 +8,7 @@ comparisons whose numerators add up to the variance of twice-demeaned treatment 
     later l, earlier k as control n_k n_l D_l (D_k − D_l)              periods after k started; k already treated
 
 Where effects change over time the last kind subtracts changes of effects: its total weight says how far the coefficient
-can be trusted under staggering. Always-treated units are such controls throughout. Everything follows from cohort means.
+can be trusted under staggering. Always-treated units are such controls throughout. All follows from cohort means.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def bacon(panel: Panel, outcome: str | None = None) -> Decomposition:
 
     panel     a rectangle without analytic weights: every unit seen in every period
     outcome   the primary one without a name
-    Returns a `Decomposition`: comparisons with weights that add up to 1 and average to the coefficient. With never-treated
-    units and without always-treated ones this is `did.twfe`.
+    Returns a `Decomposition`: comparisons with weights that add up to 1 and average to the coefficient. With
+    never-treated units and without always-treated ones this is `did.twfe`.
     Raises UserError: did_unknown_outcome, needs_no_weights, needs_rectangle, no_treated_unit, no_comparison_unit.
     No covariates: their decomposition has other comparisons and no such reading. A description, not an estimator.
     Source: Goodman-Bacon (2021), Journal of Econometrics 225:254.

@@ -17,8 +17,16 @@ from rich.text import Text
 from ..text import local, number, t
 from .stages import Task
 
-MARKS = {"waiting": "·", "running": "▶", "ok": "✓", "kept": "=", "stopped": "■", "failed": "✗"}
-STYLES = {"waiting": "dim", "running": "cyan", "ok": "green", "kept": "green", "stopped": "yellow", "failed": "red"}
+MARKS = {"waiting": "·", "running": "▶", "ok": "✓", "kept": "=", "stopped": "■", "withheld": "□", "failed": "✗"}
+STYLES = {
+    "waiting": "dim",
+    "running": "cyan",
+    "ok": "green",
+    "kept": "green",
+    "stopped": "yellow",
+    "withheld": "yellow",
+    "failed": "red",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,7 @@ class Screen:
         with self.lock:
             rows = list(self.rows.values())
         if not everything:
-            order = {"running": 0, "failed": 1, "stopped": 1, "ok": 2, "kept": 2, "waiting": 3}
+            order = {"running": 0, "failed": 1, "stopped": 1, "withheld": 1, "ok": 2, "kept": 2, "waiting": 3}
             rows.sort(key=lambda r: (order[r.status], -r.ended))
         fit = len(rows) if everything else max(self.console.height - 8, 5)
         table = Table(title=self._title(rows), title_justify="left")

@@ -13,7 +13,8 @@ from .stages import Task
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a task ended: "ok", "stopped" (a stop gate) or "failed" (kind of failure, cell, heading, problems).
+    """How a task ended: "ok", "stopped" (a stop gate), "withheld" (its city's office files have problems) or "failed"
+    (kind of failure, cell, heading).
 
     digest, notebook  SHA-256 of results.json and of the executed notebook;  kept: taken over from an earlier run
     """
@@ -62,7 +63,7 @@ def withheld_outcome(task: Task, problems: Sequence[Problem]) -> Outcome:
     """The outcome of a task that is not tried because the office files of its city have problems."""
     from ..data import capped
 
-    return Outcome(task=task, status="failed", kind="user_error", problems=to_plain(capped(problems)))
+    return Outcome(task=task, status="withheld", kind="user_error", problems=to_plain(capped(problems)))
 
 
 def task_row(outcome: Outcome) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from ..text import DEFAULT, date, has, local, problem_text, t
 CSP = Markup(
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; base-uri 'none'; form-action 'none'"
 )
-MARKS = {"ok": "✓", "stopped": "■", "failed": "✗"}
+MARKS = {"ok": "✓", "stopped": "■", "withheld": "□", "failed": "✗"}
 """Mark of each status; a status without one of its own gets `OTHER`."""
 OTHER = "◇"
 OUTCOMES = {True: "passed", False: "failed", None: "unknown"}

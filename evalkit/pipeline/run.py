@@ -23,7 +23,7 @@ from .. import __version__
 from ..core import Problem, to_plain
 from .attempt import Supervision, attempt
 from .disk import claim, disk_faults, locked, recover, remove
-from .keys import final_key
+from .keys import final_key, package_digest
 from .ledger import NAME as LEDGER
 from .ledger import Ledger, now
 from .live import Screen, file_progress
@@ -242,6 +242,7 @@ def _run_content(report: RunReport, shared: Supervision, languages: Sequence[str
         "schema_version": "1",
         "run": shared.ledger.run,
         "evalkit": __version__,
+        "code": package_digest(),
         "ended": now(),
         "seconds": round(report.seconds, 2),
         "cpu_seconds": _cpu_seconds(),

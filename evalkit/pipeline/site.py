@@ -137,14 +137,19 @@ def _table(
         "scroll": t("show.scroll", lang, title=title),
         "head": [*sortable, (t("page.reports", lang), False)],
         "rows": [
-            _row(task, results[_name(task)], shown, lang, languages) | {"rank": statuses.index(task["status"])}
+            _row(task, run, results[_name(task)], shown, lang, languages) | {"rank": statuses.index(task["status"])}
             for task in tasks
         ],
     }
 
 
 def _row(
-    task: Mapping[str, Any], results: Mapping[str, Any], shown: Sequence[str], lang: str, languages: Sequence[str]
+    task: Mapping[str, Any],
+    run: Mapping[str, Any],
+    results: Mapping[str, Any],
+    shown: Sequence[str],
+    lang: str,
+    languages: Sequence[str],
 ) -> dict[str, Any]:
     gates, values = results.get("gates", task["gates"]), results.get("values", {})
     path = f"{FOLDERS[task['kind']]}/{task['id']}"
@@ -156,6 +161,7 @@ def _row(
         **_head(task, results, lang),
         "names": " ".join(dict.fromkeys([task["id"], task["place"], *(_title(task, results, x) for x in LANGUAGES)])),
         "reason": _brief(task, lang),
+        "note": _absent(run, lang) if task["kind"] == "province" and task["status"] == "ok" else "",
         "gates": gate_summary(gates, lang),
         "concerns": concerns,
         "open": len(concerns) if gates else "",
@@ -172,6 +178,13 @@ def _head(task: Mapping[str, Any], results: Mapping[str, Any], lang: str) -> dic
         "mark": MARKS.get(task["status"], OTHER),
         "word": t(f"run.status.{task['status']}", lang),
     }
+
+
+def _absent(run: Mapping[str, Any], lang: str) -> str:
+    """The withheld cities, of which the figures of the province hold nothing."""
+    own = [task for task in run["tasks"] if task["kind"] == "city" and task["status"] == "withheld"]
+    places = [local(task["title"], lang) for task in own]
+    return t("page.reason.incomplete", lang, places=places) if places else ""
 
 
 def _brief(task: Mapping[str, Any], lang: str) -> str:

@@ -90,7 +90,7 @@ def _withheld(plan: Any) -> list[dict[str, Any]]:
         {**_task("440500", plan.place_name("440500")), "status": "stopped", "failure": "gate_stopped", "gates": [gate]},
         {
             **_task("440600", plan.place_name("440600")),
-            "status": "failed",
+            "status": "withheld",
             "failure": "user_error",
             "problems": problems,
         },

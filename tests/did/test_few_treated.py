@@ -14,7 +14,7 @@ ONE = Design(rule="conley_taber")
 
 
 def test_one_treated_cluster_is_ranked_among_the_comparisons(linear_panel):
-    """Conley-Taber, one treated of 12: p = (1 + more extreme placebo changes) / 12 from the comparison paths by hand."""
+    """Conley-Taber, one treated of 12: p = (1 + more extreme placebo changes) / 12, from comparison paths by hand."""
     panel = linear_panel(n=12, treated=1, starts=(4,), effect=0.4)
     path = did.twfe(panel, ONE)
     y = panel.matrix()[1:]

@@ -84,7 +84,7 @@ def test_jackknife_is_a_true_refit(make_panel, name, covariates):
 @pytest.mark.parametrize("holes", [False, True])
 @pytest.mark.parametrize("name", ["imputation", "two_stage"])
 def test_panels_too_large_to_list_give_the_same_covariance(monkeypatch, make_panel, name, holes):
-    """Cross products of units equal listed clusters: published rule exactly, jackknife to the order of a unit's share."""
+    """Cross products of units equal listed clusters: published rule exactly, jackknife to the order of one unit."""
     panel = panel_of(make_panel, n=240, holes=holes, weights=holes, covariate=False)
     listed = {rule: fit_path(name, panel, Design(rule=rule)) for rule in ("analytic", "cr1", "cr3")}
     monkeypatch.setattr(reader, "LISTED", 0)

@@ -44,7 +44,7 @@ def test_sides_carry_estimate_and_scores(staggered):
 
 
 def test_response_is_the_estimate_for_regressions_and_parts(staggered):
-    """Weights on every unit's path reproduce the estimate of TWFE, event study and ATT(g,t); none with firms in clusters."""
+    """Weights on every unit's path reproduce the estimate: TWFE, event study, ATT(g,t); none for firms in clusters."""
     for method in ("twfe", "event_study", "att_gt", "sunab"):
         path = getattr(did, method)(staggered)
         fit = fit_of(method, staggered, Design())
@@ -60,7 +60,7 @@ def test_response_is_the_estimate_for_regressions_and_parts(staggered):
 
 
 def test_simulated_size_of_a_part_is_that_of_the_regression(linear_panel):
-    """One cohort: ATT(g,t) averaged over its periods and Sun-Abraham have the same design, so the same simulated size."""
+    """One cohort: ATT(g,t) averaged over its periods and Sun-Abraham share one design, so one simulated size."""
     panel = linear_panel(n=20, treated=6, starts=(4,))
     part = did.inference(did.att_gt(panel).combine("overall"), panel).inference[0]
     assert set(part.size) == {"treated_sd_1", "treated_sd_2", "sd_falls_with_size", "sd_rises_with_size"}
@@ -98,8 +98,17 @@ def test_rows_over_several_outcomes_are_drawn_jointly(count_panel):
     """A difference of two outcomes' effects is tested on their joint scores."""
     panel = count_panel(treated=8)
     path = did.ppml(panel, Design(outcomes=("cases", "severe")))
-    gap = replace(path, terms=path.terms[:1], estimate=path.estimate[:1] - path.estimate[1:],
-                  transform=np.array([[1.0, -1.0]]), observed=None, mu0=None, vcov=None, scores=None, inference=())  # fmt: skip
+    gap = replace(
+        path,
+        terms=path.terms[:1],
+        estimate=path.estimate[:1] - path.estimate[1:],
+        transform=np.array([[1.0, -1.0]]),
+        observed=None,
+        mu0=None,
+        vcov=None,
+        scores=None,
+        inference=(),
+    )
     found = did.inference(gap, panel, "wild").inference[0]
     assert found.rule == "cluster_draws"
     assert 0 < found.p_value <= 1

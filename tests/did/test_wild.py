@@ -142,7 +142,7 @@ def test_cluster_draws_of_one_regressor_are_the_wild_bootstrap(plain):
 
 
 def test_joint_test_of_one_contrast_is_the_t_test(linear_panel):
-    """Hotelling's approximation with one contrast: F = t², denominator df = Satterthwaite df; too many contrasts: NaN."""
+    """Hotelling's approximation with one contrast: F = t², denominator df = Satterthwaite's; too many: NaN."""
     r = ESTIMATORS["event_study"](linear_panel(n=14), Design()).regressions[0]
     part = RegressionPart(regression=r)
     c = part.contrast(np.eye(part.width)[:1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bs4 import BeautifulSoup
 from e2e.real_runs import KINDS, Ran, digests
 
 from evalkit import plans
@@ -34,12 +35,15 @@ def test_one_negative_count_withholds_one_city(ran: Ran, withheld: Ran) -> None:
 
 
 def test_the_province_report_says_which_city_is_missing(withheld: Ran) -> None:
-    """In every language the summary names the city whose data enter no figure; its rows are in no table."""
+    """In every language summary and index name the city whose data enter no figure; its rows are in no table."""
     place = next(t["place"] for t in withheld.run["tasks"] if t["kind"] == "city" and t["status"] != "ok")
     names = plans.load("gd_2021_2025").place_name(place)
     for lang, words in (("zh-Hans", "本版不完整"), ("zh-Hant", "本版並不完整"), ("en", "incomplete")):
         (summary,) = withheld.page("province/440000", lang).select("#summary_words")
         assert words in summary.get_text() and names[lang] in summary.get_text()
+        index = withheld.folder / ("index.html" if lang == "zh-Hans" else f"index.{lang}.html")
+        (row,) = BeautifulSoup(index.read_text("utf-8"), "html.parser").select("#province-440000")
+        assert names[lang] in row.select_one(".status-ok .reason").get_text(), "the index says so at the province too"
     results = withheld.results_of("province/440000")
     assert all(place not in i["path"] for i in results["inputs"])
     complete = next(g for g in results["gates"] if g["name"] == "places_complete")
