@@ -18,6 +18,9 @@ from .verdict import diagnostics, evidence_level
 PRIMARY = "avertable"
 MINOR = "avertable.ungraded"
 CONTROL_OUTCOME = "commute"
+SPANS = (1, 2, 4)
+"""Quarters that a point of an event study may span."""
+PER_YEAR = {"year": 1, "quarter": 4, "month": 12}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,7 +58,7 @@ def evaluate(case: Case) -> Evaluation:
     span = event_span(panel)
     blocks = coarser(panel, single, span) if span else None
     events = did.ppml_event_study(*blocks) if blocks else None
-    trends = trends_of(events, blocks[0] if blocks else panel)
+    trends = examined(panel, single, span, events)
     alternatives = alternative_effects(panel, single)
     gates = diagnostics(
         path.effects()[0],
@@ -112,7 +115,7 @@ def grade_mix(case: Case) -> Any:
 
 def event_span(panel: Panel) -> int:
     """Quarters per point of the event study: the fewest (1, 2, 4) with 5 treated cases at every point; 0 = none."""
-    for span in (1, 2, 4):
+    for span in SPANS:
         wide, _ = coarser(panel, Design(), span)
         if wide.outcomes[PRIMARY][wide.ever_treated].sum(axis=0).min() >= 5:
             return span
@@ -150,11 +153,23 @@ def coarser(panel: Panel, design: Design, span: int) -> tuple[Panel, Design]:
     return wide, replace(design, selection_window=inside)
 
 
+def examined(panel: Panel, design: Design, span: int, events: EffectPath | None) -> Trends:
+    """Sensitivity of parallel trends at the finest spacing, from that of the event study on, whose coefficients are few
+    enough for the clusters to carry their joint covariance."""
+    trends = trends_of(None, panel)
+    for quarters in (s for s in SPANS if 0 < span <= s):
+        wide, own = coarser(panel, design, quarters)
+        path = events if quarters == span else did.ppml_event_study(wide, own)
+        trends = trends_of(path, wide, per_year=PER_YEAR[panel.frequency] / quarters)
+        if not trends.refused:
+            break
+    return trends
+
+
 def follow_up(panel: Panel) -> float:
     """Years from the start to the middle of the observed post-period."""
     first = int(panel.cohort[panel.ever_treated].min())
-    per_year = {"year": 1, "quarter": 4, "month": 12}[panel.frequency]
-    return (panel.n_periods - first) / per_year / 2
+    return (panel.n_periods - first) / PER_YEAR[panel.frequency] / 2
 
 
 def project_row(case: Case) -> dict[str, Any]:

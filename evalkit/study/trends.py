@@ -16,19 +16,22 @@ if TYPE_CHECKING:
     from .economics import Money
 
 SIZES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+BEYOND = 2
+"""Sizes shown of the decision after the effect's breakdown: further ones only stretch the axis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trends:
     """Robust intervals of the mean effect by M-bar, and the two conditions of evidence level B.
 
-    refused  why there are none: a message key, "" where there are
+    refused  why there are none: a message key, "" where there are;  per_year: periods of the event study in a year
     """
 
     sensitivity: Sensitivity | None = None
     evidence: TrendEvidence | None = None
     measure: str = "log_rate_ratio"
     refused: str = ""
+    per_year: float = 1.0
 
     @property
     def passed(self) -> bool:
@@ -36,19 +39,20 @@ class Trends:
         return self.evidence is not None and self.evidence.level == "B"
 
 
-def trends_of(events: EffectPath | None, panel: Panel) -> Trends:
-    """Sensitivity of an event study; never raises where the design does not carry one, but says why."""
+def trends_of(events: EffectPath | None, panel: Panel, *, per_year: float = 1.0) -> Trends:
+    """Sensitivity of an event study; never raises where the design does not carry one, but says why.
+
+    per_year  periods of the event study in a year: slopes are given per year
+    """
     if events is None:
         return Trends(refused="trends.no_event_study")
     try:
         found = did.honest(events, grid=SIZES, target="average", panel=panel)
-        evidence = did.trend_evidence(events, target="average", panel=panel)
+        evidence = did.trend_evidence(events, target="average", panel=panel, per=per_year)
     except UserError as error:
         return Trends(refused=f"trends.{error.problems[0].key}")
     measure = events.terms[0].measure
-    if found.refused:
-        return Trends(sensitivity=found, evidence=evidence, measure=measure, refused=found.refused)
-    return Trends(sensitivity=found, evidence=evidence, measure=measure)
+    return Trends(sensitivity=found, evidence=evidence, measure=measure, refused=found.refused or "", per_year=per_year)
 
 
 def trend_exhibits(case: Case, trends: Trends) -> list[Exhibit | None]:
@@ -57,6 +61,7 @@ def trend_exhibits(case: Case, trends: Trends) -> list[Exhibit | None]:
     if trends.evidence is not None and not trends.refused:
         items += [
             (column("trend_breakdown", "number", 2), finite(trends.evidence.breakdown)),
+            (column("trend_periods", "number", 0), trends.per_year),
             (column("trend_slope", "number", 3), trends.evidence.slope),
             (column("trend_half_effect", "number", 3), trends.evidence.half_effect),
         ]
@@ -83,9 +88,10 @@ def robust_figure(case: Case, money: Money, trends: Trends) -> Exhibit | None:
     found = trends.sensitivity
     if found is None or trends.refused or money.fund.programme_cost <= 0:
         return None
+    fallen = sum(size <= (found.breakdown or 0.0) for size in found.size)
     bounds = {
         size: (low, high)
-        for size, low, high in zip(found.size, found.conf_low, found.conf_high)
+        for size, low, high in zip(found.size[: fallen + BEYOND], found.conf_low, found.conf_high)
         if abs(low) != float("inf") and abs(high) != float("inf")
     }
     if len(bounds) < 2:

@@ -94,7 +94,6 @@ def test_covariance_from_control_paths_has_the_right_size(linear_panel):
         ("honest_varying_base", lambda p: replace(p, design=Design(base="varying"))),
         ("honest_not_event_time", lambda p: p.combine("overall")),
         ("honest_needs_inference", lambda p: p.combine("event_time")),
-        ("honest_gap", lambda p: p.select(lambda t: t.event_time != 1)),
         ("honest_no_pre_period", lambda p: p.select(lambda t: t.event_time >= -1)),
         ("honest_no_target", lambda p: p.select(lambda t: t.event_time < 0)),
     ],
@@ -106,6 +105,27 @@ def test_what_is_no_joint_event_study_is_refused(path, key, change):
     assert told.value.problems[0].key == key
     for lang in text.LANGUAGES:
         assert text.error_text(told.value, lang)
+
+
+@pytest.mark.parametrize("restriction", ["smoothness", "relative_trend"])
+def test_changes_of_slope_need_neighbouring_periods(path, restriction):
+    """With a period missing they are refused, naming it; steps per period are not, and the wider step costs width."""
+    holed = path.select(lambda t: t.event_time not in (0, 1))
+    with pytest.raises(UserError) as told:
+        did.honest(holed, restriction, target=2)
+    assert told.value.problems[0].key == "honest_gap" and told.value.problems[0].values["missing"] == [0, 1]
+    for lang in text.LANGUAGES:
+        assert text.error_text(told.value, lang)
+    found, whole = did.honest(holed, target=2), did.honest(path, target=2)
+    assert found.original == pytest.approx(whole.original)
+    width = np.subtract(found.conf_high, found.conf_low)
+    assert width[0] == pytest.approx(np.subtract(*whole.original[::-1]), rel=0.2) and (np.diff(width) > 0).all()
+
+
+def test_slopes_are_told_over_the_span_asked_for(path, wide):
+    """A slope over two periods is twice that over one, so level B does not hang on how fine they are."""
+    one, two = (did.trend_evidence(path, panel=wide, per=per) for per in (1.0, 2.0))
+    assert two.slope == pytest.approx(2 * one.slope) and two.breakdown == one.breakdown
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,30 @@ def study(
     )
 
 
+@pytest.mark.parametrize("gap", [[4], [4, 5], [4, 6]])
+def test_a_gap_is_the_whole_restriction_with_the_missing_periods_free(gap):
+    """Steps per period between neighbours bound the effect as the restriction on all periods does once departures in
+    the gap may be anything (3 periods, the reference, then 4; periods after the reference are missing)."""
+    pre, post, mbar = 3, 4, 0.8
+    kept = [t for t in range(pre + 1 + post) if t not in gap]
+    whole = Restriction(kind="relative_magnitude", pre=pre, post=post)
+    spacing = tuple(int(s) for s in np.diff(kept))
+    part = Restriction(kind="relative_magnitude", pre=pre, post=post - len(gap), spacing=spacing)
+    before = np.array([0.3, -0.1, 0.4])
+    last = np.eye(pre + post)[-1], np.eye(pre + post - len(gap))[-1]
+
+    def reach(restriction, target):
+        """The largest departure in the last period, given those before the reference."""
+        found = []
+        for a, d in restriction.branches(mbar):
+            told = linprog(-target, A_ub=a, b_ub=d, A_eq=np.eye(len(target))[:pre], b_eq=before, bounds=(None, None))
+            found += [-told.fun] if told.status == 0 else []
+        return max(found)
+
+    assert reach(part, last[1]) == pytest.approx(reach(whole, last[0]), abs=1e-9)
+    assert reach(whole, last[0]) == pytest.approx(mbar * 0.5 * post, abs=1e-9), "four steps of 0.8 times the largest"
+
+
 SIGNS = [{}, {"bias": "positive"}, {"bias": "negative"}, {"monotone": "increasing"}, {"monotone": "decreasing"}]
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,13 @@ class EventStudy:
         return float(stdtrit(self.df, 0.5 + self.level / 2) / ndtri(0.5 + self.level / 2))
 
     @property
+    def spacing(self) -> tuple[int, ...]:
+        """Periods between neighbours in time order, the reference among them; () where none is missing."""
+        times = sorted({*self.event_time, self.reference})
+        steps = tuple(b - a for a, b in pairwise(times))
+        return steps if max(steps) > 1 else ()
+
+    @property
     def shift(self) -> float:
         """Reported effect minus its linearisation."""
         return self.point - float(self.target @ self.estimate[self.pre :])
@@ -87,7 +95,7 @@ def event_study_of(
     panel    needed for a path without inference, and for a covariance from control clusters
     checked  False skips the rules on the number of clusters (influence diagnostics)
     Raises UserError: honest_asymmetric, honest_varying_base, honest_not_event_time, honest_needs_inference,
-    honest_gap, honest_no_pre_period, honest_no_target.
+    honest_no_pre_period, honest_no_target.
     """
     rows, reference = _rows_of(path, outcome)
     if not path.inference:
@@ -136,8 +144,6 @@ def _rows_of(path: EffectPath, outcome: str | None) -> tuple[list[int], int]:
     reference = int(path.terms[still[-1]].event_time or 0) if still else -1 - path.design.anticipation
     rows = [i for i in order if path.terms[i].event_time != reference and variance[i] > 0]
     found = {int(path.terms[i].event_time or 0) for i in rows} | {reference}
-    if missing := sorted(set(range(min(found), max(found) + 1)) - found):
-        raise UserError("honest_gap", missing=missing, found=sorted(found))
     if min(found) == reference:
         raise UserError("honest_no_pre_period", found=0)
     if max(found) == reference:

@@ -99,7 +99,7 @@ class TrendEvidence:
     """Whether the design speaks against a difference in trends: what evidence level B asks (`methods.md` 4).
 
     level     "B" if both conditions hold, else "C"
-    breakdown of M̄;  slope: per period, detected with 80 %;  half_effect: half the absolute effect
+    breakdown of M̄;  slope: over `per` periods, detected with 80 %;  half_effect: half the absolute effect
     reasons   message keys of the conditions that fail
     """
 
@@ -126,7 +126,8 @@ def honest(
 
     Parameters
         path         one joint event study: a row per event time (leads and lags) against one reference period
-        restriction  "relative_magnitude": steps of the divergence after the reference ≤ M̄ × the largest before it;
+        restriction  "relative_magnitude": steps of the divergence after the reference ≤ M̄ × the largest before it
+                     (per period where periods between them are missing, as in a selection window);
                      "relative_trend": the same for changes of its slope; "smoothness": changes of slope ≤ M everywhere
         grid         values of M̄, or of M in the path's unit per period²; by default `GRIDS`
         target       "first" period of treatment, "average", an event time, or weights on the treated periods
@@ -218,10 +219,12 @@ def trend_evidence(
     target: Target = "average",
     outcome: str | None = None,
     panel: Panel | None = None,
+    per: float = 1.0,
 ) -> TrendEvidence:
     """The two conditions of evidence level B: breakdown M̄ ≥ 1, and a slope of half the effect would have been seen.
 
-    The slope (per period) is the one that the usual pre-test detects with 80 %. Parameters and errors as in `honest`;
+    The slope is the one that the usual pre-test detects with 80 %, over `per` periods of the path (2 for half-years to
+    give it per year, so that finer periods make the condition no easier). Other parameters and errors as in `honest`;
     a refused covariance gives level C with that reason. No pre-test is used as a gate. Source: `methods.md` 4.
     """
     study = event_study_of(path, target=target, outcome=outcome, panel=panel)
@@ -229,7 +232,7 @@ def trend_evidence(
     if study.refused:
         return TrendEvidence(level="C", breakdown=None, slope=None, half_effect=half, reasons=(study.refused,))
     size = _robust(study, path, "relative_magnitude", None, None, None).breakdown(-study.shift)
-    slope = slope_for(study, DETECTION)
+    slope = slope_for(study, DETECTION) * per
     failed = {"honest.reason.breakdown": size < ROBUST_BREAKDOWN, "honest.reason.slope": slope > half}
     reasons = tuple(key for key, fails in failed.items() if fails)
     return TrendEvidence(level="C" if reasons else "B", breakdown=size, slope=slope, half_effect=half, reasons=reasons)
@@ -250,6 +253,10 @@ def _robust(
     _known("restriction", kind, KINDS)
     _known("bias", bias, (None, *BIAS))
     _known("monotone", monotone, (None, *MONOTONE))
+    if study.spacing and kind != "relative_magnitude":
+        times = sorted({*study.event_time, study.reference})
+        missing = sorted(set(range(times[0], times[-1] + 1)) - set(times))
+        raise UserError("honest_gap", restriction=kind, missing=missing, found=times)
     signs = bool(bias or monotone)
     test = test or default_test(kind, signs)
     fixed = () if kind != "smoothness" else ("c_flci",) if signs else ("c_flci", "flci")
@@ -257,7 +264,9 @@ def _robust(
     return RobustStudy(
         estimate=study.estimate,
         vcov=study.inflated,
-        restriction=Restriction(kind=kind, pre=study.pre, post=len(study.target), bias=bias, monotone=monotone),
+        restriction=Restriction(
+            kind=kind, pre=study.pre, post=len(study.target), bias=bias, monotone=monotone, spacing=study.spacing
+        ),
         target=study.target,
         test=test,
         level=path.design.level,

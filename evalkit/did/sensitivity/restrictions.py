@@ -7,6 +7,10 @@ of polyhedra ("branches"); for given data each branch is one system of moment in
     relative_trend       the same for changes of slope, δ_{t+1} − 2δ_t + δ_{t−1}
     smoothness           |δ_{t+1} − 2δ_t + δ_{t−1}| ≤ M everywhere
 
+Where periods are missing (a selection window), a step of relative_magnitude is the change per period between neighbours
+that are there: after the reference |δ_{t+s} − δ_t| ≤ s M̄ × the largest change per period before it. What happens
+inside the gap is free but for that, so every missing period widens the set. Changes of slope need neighbours.
+
 With the largest step before the reference unknown, the relative restrictions are unions over the step that is largest
 and its sign. `bias` and `monotone` add signs: δ ≥ 0 (or ≤ 0) after the reference, δ increasing (or decreasing).
 """
@@ -26,13 +30,17 @@ MONOTONE = ("increasing", "decreasing")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restriction:
-    """A class of departures, up to its size: kind, and the signs that are added."""
+    """A class of departures, up to its size: kind, and the signs that are added.
+
+    spacing  (pre + post,) periods between neighbours in time order, the reference among them; () = one each
+    """
 
     kind: Kind
     pre: int
     post: int
     bias: str | None = None
     monotone: str | None = None
+    spacing: tuple[int, ...] = ()
 
     @property
     def order(self) -> int:
@@ -42,6 +50,8 @@ class Restriction:
     def branches(self, size: float) -> list[tuple[np.ndarray, np.ndarray]]:
         """Polyhedra (A (m, pre + post), d (m,)) whose union is the restriction at this M̄ or M; empty for pre = 0."""
         steps = differences(self.pre, self.post, self.order)
+        if self.spacing:
+            steps = steps / np.array(self.spacing, dtype=float)[:, None]
         before = self.pre - self.order + 1
         signs = self._signs()
         if self.kind == "smoothness":
