@@ -70,6 +70,12 @@ def level_row(label: str, effect: Effect, **values: Any) -> list[Any]:
     return head + tail
 
 
+def outcome_label(case: Case, outcome: str) -> Message:
+    """Name of an outcome: the plan's own where it gives one, ours otherwise."""
+    named = case.plan.settings.get("outcomes", {}).get(outcome)
+    return message("name.plain", name=named["name"]) if named else message(f"outcome.{outcome}")
+
+
 def estimates_table(case: Case, name: str, rows: Sequence[Sequence[Any]], n: int) -> Exhibit:
     """The estimates of one effect side by side, with how to read them; n units."""
     notes = [message("note.ratio_reading"), message("note.two_estimands")]

@@ -20,6 +20,7 @@ from .effects import (
     event_study_figure,
     inference_card,
     interval,
+    outcome_label,
     ratio,
     ratio_interval,
     ratio_row,
@@ -199,12 +200,6 @@ def events_figure(case: Case, ev: Evaluation) -> Any:
         return None
     panel, _ = coarser(ev.panel, ev.design, ev.span)
     return event_study_figure(case, "effect_events", ev.events, panel, span=ev.span)
-
-
-def outcome_label(case: Case, outcome: str) -> Any:
-    """Name of an outcome: the plan's own where it gives one, ours otherwise."""
-    named = case.plan.settings.get("outcomes", {}).get(outcome)
-    return message("name.plain", name=named["name"]) if named else message(f"outcome.{outcome}")
 
 
 def averted_table(case: Case, path: EffectPath, averted: EffectPath, name: str = "effect_averted") -> Any:

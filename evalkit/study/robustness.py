@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 
 from .. import did
-from ..core import Design, EffectPath, Exhibit, Panel
+from ..core import Design, EffectPath, Exhibit, Message, Panel
 from ..did.power import MDE_LIMIT, PowerCurve
 from ..did.sensitivity import Sensitivity
 from .build import column, figure, message, table
 from .case import Case
+from .disclosure import counts_hidden
+from .effects import outcome_label
 
+PER = 1000
+"""Rates are shown per so many person-years."""
 LOG = ("log_rate", "log_rate_ratio")
 
 
@@ -119,17 +123,43 @@ def cohort_figure(case: Case, path: EffectPath, *, unit: str = "") -> Exhibit:
 
 
 def balance_table(case: Case, panel: Panel, design: Design | None = None) -> Exhibit:
-    """Means of participants and comparison units before the start (`did.balance`)."""
+    """Means of participants and comparison units before the start (`did.balance`).
+
+    Outcomes of a panel with exposure are rates per thousand; those with few cases in one of the groups are left out.
+    """
     frame = did.balance(panel, design)
-    frame["kind"] = [f"balance.{kind}" for kind in frame.kind]
+    notes = [message("balance.note")]
+    if panel.exposure is not None:
+        frame = frame[
+            [kind == "covariate" or _shown(case, panel, name) for name, kind in frame[["variable", "kind"]].values]
+        ]
+        rate = frame.kind != "covariate"
+        frame.loc[rate, ["treated_mean", "control_mean"]] *= PER
+        notes.append(message("balance.rate"))
+    frame = frame.assign(
+        variable=[_variable(case, panel, name) for name in frame.variable],
+        balance_kind=[f"balance.{kind}" for kind in frame.kind],
+    )
     columns = [
-        column("variable"),
-        column("kind", "message"),
-        column("treated_mean", "number", 4),
-        column("control_mean", "number", 4),
+        column("variable", "message"),
+        column("balance_kind", "message"),
+        column("treated_mean", "number", 3),
+        column("control_mean", "number", 3),
         column("std_difference", "number", 2),
     ]
-    return table(case, "balance", columns, frame, notes=[message("balance.note")])
+    return table(case, "balance", columns, frame, notes=notes)
+
+
+def _variable(case: Case, panel: Panel, name: str) -> Message:
+    if name == "exposure":
+        return message("balance.exposure")
+    return outcome_label(case, name) if name in panel.outcomes else message("name.plain", name=name)
+
+
+def _shown(case: Case, panel: Panel, outcome: str) -> bool:
+    """Whether both groups have as many cases as may be printed."""
+    cases, treated = np.nansum(panel.outcomes[outcome], axis=1), panel.ever_treated
+    return not any(counts_hidden(case, [cases[treated].sum(), cases[~treated].sum()], total_known=False))
 
 
 def _starts(panel: Panel) -> list[dict[str, Any]]:

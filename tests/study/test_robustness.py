@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,9 @@ from evalkit.core import NEVER, Design, Panel
 from evalkit.show import check_exhibits, figure_png, render
 from evalkit.study import robustness
 
-CASE = SimpleNamespace(as_of="2026-10-31", synthetic=True)
+PLAN = SimpleNamespace(settings={"outcomes": {"y": {"name": "y"}}})
+PRIVACY = SimpleNamespace(public_threshold=10)
+CASE = SimpleNamespace(as_of="2026-10-31", synthetic=True, plan=PLAN)
 
 
 def panel(treated: int = 14, n: int = 40) -> Panel:
@@ -68,7 +71,6 @@ def test_a_refused_analysis_is_noted_not_drawn_as_numbers(exhibits):
 
 def test_rollout_has_a_row_per_cluster_or_unit():
     """Clusters that start together share a row; otherwise units have their own."""
-    from dataclasses import replace
 
     p = panel()
     assert len(robustness.rollout_figure(CASE, p).data["rows"]) == 40
@@ -90,3 +92,16 @@ def test_balance_before_the_start():
     spread = np.sqrt((one.var(ddof=1) + zero.var(ddof=1)) / 2)
     assert row.std_difference == pytest.approx((one.mean() - zero.mean()) / spread)
     assert set(frame.index.get_level_values("kind")) == {"outcome", "trend", "covariate"}
+
+
+def test_balance_of_counts_shows_rates_and_no_small_count():
+    """With exposure the table gives rates per thousand; an outcome with nine cases in a group is left out of it."""
+    p = panel()
+    cases = {"y": np.full((40, 9), 2.0), "rare": np.where(np.arange(40)[:, None] == 0, 1.0, 0.0) * np.ones(9)}
+    counts = replace(p, outcomes=cases, exposure=np.full((40, 9), 50.0), outcome_unit="cases")
+    plan = SimpleNamespace(settings={"outcomes": {n: {"name": n} for n in cases}})
+    case = SimpleNamespace(**vars(CASE) | {"plan": plan, "workspace": SimpleNamespace(privacy=PRIVACY)})
+    shown = robustness.balance_table(case, counts)
+    names = [row[0].values["name"] for row in shown.data["rows"] if row[0].key == "name.plain"]
+    assert "y" in names and "rare" not in names
+    assert shown.data["rows"][0][2] == pytest.approx(40.0), "2 cases in 50 person-years"
