@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -74,6 +74,7 @@ class ClusterAlgebra:
     own: np.ndarray
     treated: np.ndarray
     control: np.ndarray
+    df_where_estimable: ClassVar[bool] = True
 
     @cached_property
     def weights(self) -> np.ndarray:
