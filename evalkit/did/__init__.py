@@ -26,7 +26,8 @@ from .two_by_two import panel_effect
 
 if TYPE_CHECKING:
     from .cross_section import section_effect
-    from .sensitivity import breakdown, honest, pretrend_power, trend_evidence
+    from .sensitivity.honest import breakdown, honest, trend_evidence
+    from .sensitivity.pretrends import pretrend_power
 
 __all__ = [
     "ESTIMATORS",
