@@ -1,14 +1,17 @@
-"""Difference-in-differences: (Panel, Design) → EffectPath, with inference attached by `design.rule`."""
+"""Difference-in-differences: (Panel, Design) → EffectPath, with inference attached by `design.rule`.
+
+Sensitivity analyses and repeated cross-sections are loaded when they are first used: a fit needs neither.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..core import Design, EffectPath, Panel
 from .bacon import bacon
 from .balance import balance
-from .cross_section import section_effect
 from .gap import gap
 from .inference import fit_path, inference
 from .influence import effective_clusters, leave_one_out
@@ -18,9 +21,13 @@ from .power import power
 from .ppml import counterfactual, informative, separated
 from .rates import log_rate
 from .registry import ESTIMATORS
-from .sensitivity import breakdown, honest, pretrend_power, trend_evidence
 from .size import simulated_size
 from .two_by_two import panel_effect
+
+if TYPE_CHECKING:
+    from .cross_section import section_effect
+    from .sensitivity.honest import breakdown, honest, trend_evidence
+    from .sensitivity.pretrends import pretrend_power
 
 __all__ = [
     "ESTIMATORS",
@@ -55,6 +62,21 @@ __all__ = [
     "twfe",
     "two_stage",
 ]
+
+_HOME = {
+    "breakdown": "sensitivity",
+    "honest": "sensitivity",
+    "pretrend_power": "sensitivity",
+    "section_effect": "cross_section",
+    "trend_evidence": "sensitivity",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    return found
 
 
 def att_gt(

@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core import Design, EffectPath, Panel, Refused, Shares, Term, UserError, frozen_array
-from . import att_gt_means, att_gt_panel, att_gt_sections
+from . import att_gt_means
 from .att_gt_sample import Sample, Solved
 from .fit import Fit, observed_cells, outcomes_of
 from .group_time import Plan, label_of, plan
@@ -67,8 +67,12 @@ def _outcome(panel: Panel, design: Design, laid: Plan, outcome: str) -> tuple[Sa
 
 def _solve(sample: Sample, design: Design) -> Solved:
     if _sectional(design, sample):
+        from . import att_gt_sections
+
         return att_gt_sections.solve(sample, design.adjustment)
     if sample.covariates or sample.weight is not None:
+        from . import att_gt_panel
+
         return att_gt_panel.solve(sample, design.adjustment)
     return att_gt_means.solve(sample)
 

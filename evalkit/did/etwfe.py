@@ -19,7 +19,6 @@ from functools import partial
 import numpy as np
 
 from ..core import Design, Panel, Refused
-from . import wide_fit
 from .cells import Cells, Row, design_columns, effect_terms, within
 from .cohort_time import cohort_layout, lay
 from .fit import Fit, Piece, assemble, build_regression, observed_cells, outcomes_of
@@ -59,6 +58,8 @@ def _linear(
     layout = partial(cohort_layout, leads=leads)
     outcomes = outcomes_of(panel, design)
     if units:
+        from . import wide_fit
+
         sketch = wide_fit.sketch_saturated(panel, lay(panel, design, leads=leads))
         if not design.covariates and all(structured(panel, design, outcome) for outcome in outcomes):
             pieces = [grouped_piece(panel, design, outcome, layout) for outcome in outcomes]

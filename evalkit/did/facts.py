@@ -66,8 +66,12 @@ def covariance_of(shares: tuple[Share, ...], rule: str) -> tuple[np.ndarray | No
     return total, total.T @ total
 
 
-def facts_of(path: EffectPath, shares: tuple[Share, ...]) -> RowFacts:
-    """What the router needs to know of each row of `path`; of several parts the least favourable counts."""
+def facts_of(path: EffectPath, shares: tuple[Share, ...], *, degrees: bool = True) -> RowFacts:
+    """What the router needs to know of each row of `path`; of several parts the least favourable counts.
+
+    Without `degrees`, df is infinite where a part has some wherever a row is estimable: a rule that does not read them
+    does not pay for them.
+    """
     k = len(path)
     df = np.full(k, np.inf)
     estimable, reference = np.ones(k, dtype=bool), np.ones(k, dtype=bool)
@@ -80,7 +84,8 @@ def facts_of(path: EffectPath, shares: tuple[Share, ...]) -> RowFacts:
             continue
         reference &= ~live
         total[live] = np.maximum(total[live], part.n_clusters)
-        df[live] = np.minimum(df[live], part.df(rows))
+        if degrees or not getattr(part, "df_where_estimable", False):
+            df[live] = np.minimum(df[live], part.df(rows))
         estimable[live] &= part.estimable(rows)
         effective[live] = np.minimum(effective[live], part.effective(rows))
         clusters[live] = np.minimum(clusters[live], part.clusters(rows))

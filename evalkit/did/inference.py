@@ -28,6 +28,8 @@ from .registry import fit_of
 METHODS = (
     "auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "conley_taber", "ferman_pinto", "usual",
 )  # fmt: skip
+DEGREES = ("auto", "cr2", "cr3")
+"""Methods that read Satterthwaite degrees of freedom."""
 LOW_DF = 4.0
 """Below it a studentised-randomisation p is shown beside the interval, where the design allows one."""
 
@@ -60,7 +62,7 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         raise UserError("did_unknown_rule", rule=method, known=list(METHODS))
     transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
     shares = shares_of(fit, transform)
-    facts = facts_of(path, shares)
+    facts = facts_of(path, shares, degrees=method in DEGREES)
     rule = method if method in RULES else "cr3" if method == "auto" else "cr1"
     scores, vcov = covariance_of(shares, rule)
     path = replace(

@@ -19,6 +19,7 @@ Rules (a cluster's influence on the coefficients; covariance = Σ_g influence_g 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ from ..core import UserError
 
 EXPLICIT = 1_000
 """Up to this many clusters the matrix behind degrees of freedom is written out."""
+LIGHT = 0.5
+"""Leverage tr(A⁺A_g) up to which a cluster is left out, or adjusted for, by a series."""
 TOLERANCE = 1e-9
 """Relative size below which an eigenvalue counts as zero (columns have unit norm)."""
 
@@ -133,6 +136,10 @@ def cluster_system(regression: Regression) -> System:
 
 def check_nested(unit: np.ndarray, cluster: np.ndarray) -> None:
     """Raise UserError("unit_in_two_clusters") if a unit's rows lie in more than one cluster."""
+    own = np.zeros(int(unit.max(initial=0)) + 1, dtype=cluster.dtype)
+    own[unit] = cluster
+    if (own[unit] == cluster).all():
+        return
     pairs = np.unique(np.stack([unit, cluster], axis=1), axis=0)
     names, count = np.unique(pairs[:, 0], return_counts=True)
     if (count > 1).any():
@@ -148,6 +155,10 @@ def cluster_sums(values: np.ndarray, cluster: np.ndarray, n_clusters: int) -> np
 
 def cluster_grams(x: np.ndarray, cluster: np.ndarray, n_clusters: int) -> np.ndarray:
     """(n_clusters, p, p) X_g'X_g; clusters of equal size are multiplied in one batch."""
+    size = len(x) // n_clusters
+    if len(x) == size * n_clusters and (cluster.reshape(-1, size) == np.arange(n_clusters)[:, None]).all():
+        block = x.reshape(n_clusters, size, -1)
+        return np.asarray(np.swapaxes(block, 1, 2) @ block)
     order = np.argsort(cluster, kind="stable")
     sizes = np.bincount(cluster, minlength=n_clusters)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -159,19 +170,54 @@ def cluster_grams(x: np.ndarray, cluster: np.ndarray, n_clusters: int) -> np.nda
     return out
 
 
-def cr2_weights(system: System) -> np.ndarray:
-    """(G, p, p) R_g with CR2 influence R_g s_g."""
+def cr2_weights(system: System, gram: np.ndarray | None = None) -> np.ndarray:
+    """(G, p, p) R_g with CR2 influence R_g s_g; of the clusters with these cross products (G, p, p), or of all."""
     root = pseudo_inverse(system.bread, power=-0.5)
-    values, vectors = np.linalg.eigh(root @ system.gram @ root)
+    values, vectors = np.linalg.eigh(root @ (system.gram if gram is None else gram) @ root)
     left = 1.0 - values
     factor = np.where(left > TOLERANCE, np.where(left > TOLERANCE, left, 1.0) ** -0.5, 0.0)
     half = root @ vectors
     return (half * factor[:, None, :]) @ np.swapaxes(half, 1, 2)
 
 
-def leave_out(system: System) -> np.ndarray:
-    """(G, p, p) (A − A_g)⁺."""
-    return pseudo_inverse(system.total - system.gram)
+def leave_out(system: System, gram: np.ndarray | None = None) -> np.ndarray:
+    """(G, p, p) (A − A_g)⁺, of the clusters with these cross products (G, p, p) or of all."""
+    return pseudo_inverse(system.total - (system.gram if gram is None else gram))
+
+
+def leave_out_loads(system: System, contrast: np.ndarray) -> np.ndarray:
+    """(G, k, p) (A − A_g)⁺c of contrasts (k, p) in scaled columns: Σ_j (A⁺A_g)^j A⁺c, exactly for heavy clusters."""
+    return _loads(system, contrast, lambda j: 1.0, leave_out)
+
+
+def cr2_loads(system: System, contrast: np.ndarray) -> np.ndarray:
+    """(G, k, p) R_g c of contrasts (k, p) in scaled columns: the binomial series of (I − A⁺A_g)^(−½), likewise."""
+    return _loads(system, contrast, lambda j: (j - 0.5) / j, cr2_weights)
+
+
+def _loads(
+    system: System,
+    contrast: np.ndarray,
+    ratio: Callable[[int], float],
+    exact: Callable[[System, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    heavy = heavy_clusters(system)
+    gram = np.where(heavy[:, None, None], 0.0, system.gram) if heavy.any() else system.gram
+    term = np.broadcast_to(contrast @ system.bread, (len(gram), *contrast.shape))
+    out = term.copy()
+    for j in range(1, 60):
+        term = np.matmul(term, gram) @ system.bread * ratio(j)
+        out += term
+        if np.abs(term).max(initial=0.0) <= 1e-16 * np.abs(out).max(initial=0.0):
+            break
+    if heavy.any():
+        out[heavy] = contrast @ exact(system, system.gram[heavy])
+    return out
+
+
+def heavy_clusters(system: System) -> np.ndarray:
+    """(G,) True where leverage is above `LIGHT`; without any other cluster all stays identified that was."""
+    return np.asarray(np.einsum("gij,ij->g", system.gram, system.bread) > LIGHT)
 
 
 def cr1_influence(system: System) -> np.ndarray:
@@ -199,27 +245,39 @@ def cr3_influence(system: System, inverses: np.ndarray | None = None) -> np.ndar
     return out
 
 
-def estimable_without(system: System, contrast: np.ndarray, inverses: np.ndarray | None = None) -> np.ndarray:
-    """(G, k) True where the contrast (k, p, in units of the unscaled columns) is identified without cluster g."""
-    inverses = leave_out(system) if inverses is None else inverses
+def estimable_without(
+    system: System, contrast: np.ndarray, inverses: np.ndarray | None = None, whole: np.ndarray | None = None
+) -> np.ndarray:
+    """(G, k) True where the contrast (k, p, in units of the unscaled columns) is identified without cluster g.
+
+    whole   (p, p) X'X where the system holds some clusters only
+    """
+    left = (system.total if whole is None else whole) - system.gram
+    inverses = pseudo_inverse(left) if inverses is None else inverses
     c = contrast / system.scale
-    rest = c[None] - c[None] @ inverses @ (system.total - system.gram)
+    rest = c[None] - c[None] @ inverses @ left
     return np.linalg.norm(rest, axis=2) <= 1e-6 * np.maximum(np.linalg.norm(c, axis=1), 1e-300)
 
 
 def satterthwaite(
-    system: System, contrast: np.ndarray, weights: np.ndarray | None = None, working: np.ndarray | None = None
+    system: System,
+    contrast: np.ndarray,
+    weights: np.ndarray | None = None,
+    working: np.ndarray | None = None,
+    loads: np.ndarray | None = None,
 ) -> np.ndarray:
     """(k,) degrees of freedom (tr Γ)² / Σ Γ² of the CR2 variance of each contrast (k, p), Γ = `score_covariance`.
 
-    `weights` (G, p, p) those of another rule than cr2 (influence = weights @ score); `working` as there.
+    `weights` (G, p, p) those of another rule than cr2 (influence = weights @ score); `working` as there;
+    `loads` (G, k, p) = weights @ contrast where they are known.
     """
-    weights = cr2_weights(system) if weights is None else weights
+    if weights is None and loads is None:
+        weights = cr2_weights(system)
     out = np.full(len(contrast), np.nan)
     b = system.gram_weighted if working is None else working
     total = b.sum(axis=0)
     for row, c in enumerate(contrast / system.scale):
-        r = weights @ c
+        r = weights @ c if loads is None else loads[:, row]  # type: ignore[operator]
         q = np.einsum("gij,gj->gi", system.gram, r) @ system.bread
         u = np.einsum("gij,gj->gi", b, r)
         x, y = np.concatenate([u, q, q], axis=1), np.concatenate([q, u, -(q @ total)], axis=1)

@@ -9,9 +9,9 @@ and one that is not implements these eight questions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -21,11 +21,14 @@ from .linalg import (
     cluster_system,
     cr1_influence,
     cr2_influence,
+    cr2_loads,
     cr2_weights,
     cr3_influence,
     effective_pair,
     estimable_without,
+    heavy_clusters,
     leave_out,
+    leave_out_loads,
     satterthwaite,
 )
 
@@ -67,6 +70,10 @@ class Part(Protocol):
         """(k, 2) effective numbers G1*, G0* (inverse Herfindahl of partial leverage)."""
 
 
+MANY = 200
+"""Above so many clusters their adjustments are applied to the rows asked for and never written out."""
+
+
 class ClusterAlgebra:
     """Answers of a `Part` from cluster sums: `system`, contrasts `own` (width, p), `treated`, `control` (width, G)."""
 
@@ -74,6 +81,7 @@ class ClusterAlgebra:
     own: np.ndarray
     treated: np.ndarray
     control: np.ndarray
+    df_where_estimable: ClassVar[bool] = True
 
     @cached_property
     def weights(self) -> np.ndarray:
@@ -101,17 +109,39 @@ class ClusterAlgebra:
         return np.asarray(self.contrast(rows).any(axis=1))
 
     def scores(self, rule: str, rows: np.ndarray) -> np.ndarray:
-        return self._influence(rule) @ (self.contrast(rows) / self.system.scale).T
+        system, c = self.system, self.contrast(rows) / self.system.scale
+        if rule not in ("cr2", "cr3") or not self._many:
+            return self._influence(rule) @ c.T
+        if rule == "cr2":
+            return np.einsum("gkp,gp->gk", cr2_loads(system, c), system.score)
+        left = system.moment.sum(axis=0) - system.moment
+        own = c @ system.beta - np.einsum("gkp,gp->gk", leave_out_loads(system, c), left)
+        own[~system.present] = 0.0
+        return np.sqrt((system.n_clusters - 1) / system.n_clusters) * own
 
     def vcov(self, rule: str, rows: np.ndarray) -> np.ndarray:
         scores = self.scores(rule, rows)
         return scores.T @ scores
 
     def df(self, rows: np.ndarray) -> np.ndarray:
-        return satterthwaite(self.system, self.contrast(rows), self.weights)
+        contrast = self.contrast(rows)
+        if self._many:
+            return satterthwaite(self.system, contrast, loads=cr2_loads(self.system, contrast / self.system.scale))
+        return satterthwaite(self.system, contrast, self.weights)
 
     def estimable(self, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(estimable_without(self.system, self.contrast(rows), self.inverses).all(axis=0))
+        system, contrast = self.system, self.contrast(rows)
+        if not self._many:
+            return np.asarray(estimable_without(system, contrast, self.inverses).all(axis=0))
+        none = np.zeros((1, *system.bread.shape))
+        some = replace(system, gram=np.concatenate([none, system.gram[heavy_clusters(system)]]))
+        return np.asarray(estimable_without(some, contrast, whole=system.total).all(axis=0))
+
+    def without(self, contrast: np.ndarray) -> np.ndarray:
+        """(G, p) (A − A_g)⁺c of a contrast (p,) in scaled columns."""
+        if self._many:
+            return leave_out_loads(self.system, contrast[None])[:, 0]
+        return self.inverses @ contrast
 
     def clusters(self, rows: np.ndarray) -> np.ndarray:
         return np.column_stack([member.sum(axis=1) for member in self._members(rows)])
@@ -124,6 +154,10 @@ class ClusterAlgebra:
     def _members(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         uses = (rows != 0).astype(int)
         return uses @ self.treated > 0, uses @ self.control > 0
+
+    @property
+    def _many(self) -> bool:
+        return len(self.system.gram) > MANY
 
     def _influence(self, rule: str) -> np.ndarray:
         if rule == "cr2":

@@ -73,10 +73,10 @@ def fit_poisson(y: np.ndarray, offset: np.ndarray, x: np.ndarray, unit: np.ndarr
 
 
 def _bread(centred: np.ndarray, mu: np.ndarray) -> np.ndarray:
-    root = centred * np.sqrt(mu)[:, None]
-    norms = np.sqrt((root**2).sum(axis=0))
-    norms = np.where(norms > 0, norms, 1.0)
-    return pseudo_inverse((root / norms).T @ (root / norms)) / np.outer(norms, norms)
+    gram = (centred * mu[:, None]).T @ centred
+    norms = np.sqrt(np.clip(np.diag(gram), 0, None))
+    both = np.outer(*[np.where(norms > 0, norms, 1.0)] * 2)
+    return pseudo_inverse(gram / both) / both
 
 
 def _concentrate(

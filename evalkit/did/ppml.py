@@ -17,12 +17,12 @@ Not for: exposure that the programme itself moves; outcomes that are not counts 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from ..core import Design, Dropped, Panel, UserError
-from . import wide_fit
 from .cells import effect_terms, memberships
 from .cohort_time import cohort_layout, lay
 from .count_model import CountModel, Solved, countable, effects_of, exposure_of, solve, working_regression
@@ -30,6 +30,9 @@ from .etwfe import with_refusals
 from .fit import Fit, Piece, assemble, event_layout, outcomes_of, static_layout
 from .group_time import label_of
 from .linalg import Regression
+
+if TYPE_CHECKING:
+    from .wide_fit import Sketch
 
 SOURCES = ("santos_silva_tenreyro_2006", "correia_guimaraes_zylkin_2020", "wooldridge_2023")
 
@@ -41,16 +44,22 @@ DUMMIES = CountModel(method="etwfe_poisson_cohort", layout=cohort_layout, satura
 
 def ppml_fit(panel: Panel, design: Design) -> Fit:
     """Static Poisson effect of each outcome; term "att", measure "log_rate_ratio"."""
+    from . import wide_fit
+
     return _count_fit(STATIC, panel, design, wide_fit.sketch_pooled(panel, design, events=False))
 
 
 def ppml_event_study_fit(panel: Panel, design: Design) -> Fit:
     """Poisson event study of each outcome; terms "event_time=k"."""
+    from . import wide_fit
+
     return _count_fit(EVENTS, panel, design, wide_fit.sketch_pooled(panel, design, events=True))
 
 
 def etwfe_poisson_fit(panel: Panel, design: Design) -> Fit:
     """Poisson effects by cohort and period with unit effects; terms "cohort=g,time=t"."""
+    from . import wide_fit
+
     sketch = wide_fit.sketch_saturated(panel, lay(panel, design))
     return with_refusals(_count_fit(COHORTS, panel, design, sketch), panel, design, None)
 
@@ -118,9 +127,11 @@ def informative(panel: Panel, design: Design | None = None, outcome: str | None 
     return pd.DataFrame(rows)
 
 
-def _count_fit(model: CountModel, panel: Panel, design: Design, sketch: wide_fit.Sketch | None = None) -> Fit:
+def _count_fit(model: CountModel, panel: Panel, design: Design, sketch: Sketch | None = None) -> Fit:
     if panel.weight is not None:
         raise UserError("weights_on_counts")
+    from . import wide_fit
+
     large = None if sketch is None else wide_fit.counts(model.method, panel, design, sketch, SOURCES)
     if large is not None:
         return large
@@ -132,9 +143,11 @@ def _piece(panel: Panel, design: Design, outcome: str, model: CountModel) -> Pie
     solved = solve(panel, design, outcome, model)
     if solved is None:
         return _silent_piece(panel, design, outcome, model)
+    from .wide_fit import DIVERGED
+
     rows = [row for r, row in enumerate(solved.rows) if r not in solved.split.lost]
     estimate, observed, mu0, exposure = effects_of(solved, rows)
-    estimate = np.where(np.isfinite(estimate) & (np.abs(estimate) > wide_fit.DIVERGED), np.nan, estimate)
+    estimate = np.where(np.isfinite(estimate) & (np.abs(estimate) > DIVERGED), np.nan, estimate)
     regression = working_regression(solved, rows, panel, design)
     return Piece(
         terms=effect_terms(panel, solved.cells, rows, outcome, "log_rate_ratio"),

@@ -22,6 +22,8 @@ from .sides import sides_of
 
 GRADIENTS = {"sd_falls_with_size": -0.35, "sd_rises_with_size": 0.25}
 DRAWS = 400
+BLOCK = 2_000_000
+"""Normal numbers drawn at a time."""
 Errors = tuple[float, float, float]
 """Variance of a cluster's common path, of cell noise × weight, and the path's autocorrelation."""
 
@@ -87,19 +89,43 @@ def _rates(part: ClusterAlgebra, row: np.ndarray, design: Design, panel: Panel, 
         position = np.unique(r.time, return_inverse=True)[1]
         residual = r.y - r.x / system.scale @ system.beta
         errors = error_components(residual, r.root, r.cluster, position, r.n_clusters, counts=r.family == "poisson")
-        moments = null_moments(r, system, errors, design.seed, n)
+        factors = _factors(r, system, errors)
         cells = np.ones(len(r.y)) if panel.exposure is None else panel.exposure[r.unit, r.time]
         size = np.bincount(r.cluster, cells, minlength=r.n_clusters)
     else:
-        moments = cell_noise(system, np.random.default_rng(design.seed), n)
+        factors = [(_noise_root(system), 0.0)]
         size = _panel_clusters(panel)[0]
     critical = float(stdtrit(float(part.df(row[None])[0]), 0.975))
     treated = np.asarray((row != 0).astype(int) @ part.treated > 0)
-    present = system.present
+    present, without = system.present, part.without(c)
+    spreads = _spreads(treated, size, present)
+    totals, own = _projected(factors, np.stack(list(spreads.values())), without, design.seed, n)
     return {
-        name: _rejection(moments * spread[None, :, None], system.bread @ c, part.inverses @ c, present, critical)
-        for name, spread in _spreads(treated, size, present).items()
+        name: _rejection(total, own * spread, system.bread @ c, without, present, critical)
+        for total, (name, spread) in zip(totals, spreads.items())
     }
+
+
+def _projected(
+    factors: list[tuple[np.ndarray, float]], spreads: np.ndarray, without: np.ndarray, seed: int, n: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(S, n, p) Σ_g spread_g m_g and (n, G) m_g'without_g of draws m_g = Σ factor_g'z_g, with AR(1) z of this
+    persistence; some draws at a time.
+
+    factors  ((G, q, p), persistence);  spreads (S, G);  without (G, p)
+    """
+    rng, (g, p) = np.random.default_rng(seed), without.shape
+    totals, own = np.zeros((len(spreads), n, p)), np.zeros((n, g))
+    for factor, rho in factors:
+        pulled = np.matmul(factor, without[:, :, None])[:, :, 0]
+        wide = (factor[None] * spreads[:, :, None, None]).reshape(len(spreads), -1, p)
+        step = max(1, BLOCK // (g * factor.shape[1]))
+        for start in range(0, n, step):
+            at = slice(start, min(start + step, n))
+            z = _autoregressive(rng.standard_normal((at.stop - start, *factor.shape[:2])), rho)
+            own[at] += np.einsum("dgq,gq->dg", z, pulled)
+            totals[:, at] += z.reshape(len(z), -1) @ wide
+    return totals, own
 
 
 def _spreads(treated: np.ndarray, size: np.ndarray, present: np.ndarray) -> dict[str, np.ndarray]:
@@ -110,12 +136,11 @@ def _spreads(treated: np.ndarray, size: np.ndarray, present: np.ndarray) -> dict
 
 
 def _rejection(
-    moments: np.ndarray, whole: np.ndarray, without: np.ndarray, present: np.ndarray, critical: float
+    total: np.ndarray, own: np.ndarray, whole: np.ndarray, without: np.ndarray, present: np.ndarray, critical: float
 ) -> float:
-    """Share of draws (n, G, p) with |CR3 t| above the critical value."""
-    total = moments.sum(axis=1)
+    """Share of draws with |CR3 t| above the critical value; total (n, p), own (n, G) as in `_projected`."""
     estimate = total @ whole
-    left = total @ without.T - np.einsum("dgp,gp->dg", moments, without)
+    left = total @ without.T - own
     g = present.sum()
     se = np.sqrt((g - 1) / g * ((estimate[:, None] - left)[:, present] ** 2).sum(axis=1))
     return float((np.abs(estimate) > critical * se).mean())
@@ -123,27 +148,34 @@ def _rejection(
 
 def null_moments(r: Regression, system: System, errors: Errors, seed: int, n: int) -> np.ndarray:
     """(n, G, p) draws of X_g'y_g under the null: AR(1) path of the cluster plus cell noise, through the design."""
-    rng = np.random.default_rng(seed)
-    times, position = np.unique(r.time, return_inverse=True)
-    x = r.x / system.scale
-    loading = np.zeros((r.n_clusters, len(times), x.shape[1]))
-    np.add.at(loading, (r.cluster, position), x * r.root[:, None])
-    shock, noise, rho = errors
-    path = rng.standard_normal((n, r.n_clusters, len(times)))
-    for t in range(1, len(times)):
-        path[:, :, t] = rho * path[:, :, t - 1] + np.sqrt(1 - rho**2) * path[:, :, t]
-    out = np.sqrt(shock) * np.einsum("dgt,gtp->dgp", path, loading, optimize=True)
-    if noise > 0:
-        out += np.sqrt(noise) * cell_noise(system, rng, n)
+    rng, out = np.random.default_rng(seed), np.zeros((n, *system.score.shape))
+    for factor, rho in _factors(r, system, errors):
+        z = _autoregressive(rng.standard_normal((n, *factor.shape[:2])), rho)
+        out += np.einsum("dgt,gtp->dgp", z, factor, optimize=True)
     return out
 
 
-def cell_noise(system: System, rng: np.random.Generator, n: int) -> np.ndarray:
-    """(n, G, p) draws of X_g'y_g under independent noise of variance 1/weight: covariance X_g'X_g."""
+def _factors(r: Regression, system: System, errors: Errors) -> list[tuple[np.ndarray, float]]:
+    """(G, q, p) factors of X_g'y_g and the persistence of what they multiply: the cluster's path, then cell noise."""
+    times, position = np.unique(r.time, return_inverse=True)
+    shock, noise, rho = errors
+    loading = np.zeros((r.n_clusters, len(times), r.x.shape[1]))
+    np.add.at(loading, (r.cluster, position), r.x / system.scale * r.root[:, None])
+    own = [(np.sqrt(noise) * _noise_root(system), 0.0)] if noise > 0 else []
+    return [(np.sqrt(shock) * loading, rho), *own]
+
+
+def _noise_root(system: System) -> np.ndarray:
+    """(G, p, p) root of X_g'X_g, the covariance of X_g'y_g under independent noise of variance 1/weight."""
     values, vectors = np.linalg.eigh(system.gram)
-    root = vectors * np.sqrt(np.clip(values, 0, None))[:, None, :]
-    draws = rng.standard_normal((n, *system.gram.shape[:2]))
-    return np.einsum("gij,dgj->dgi", root, draws, optimize=True)
+    return np.swapaxes(vectors * np.sqrt(np.clip(values, 0, None))[:, None, :], 1, 2)
+
+
+def _autoregressive(z: np.ndarray, rho: float) -> np.ndarray:
+    """Independent normal z (n, G, T) made a stationary AR(1) path over the last axis, in place."""
+    for t in range(1, z.shape[2]) if rho else ():
+        z[:, :, t] = rho * z[:, :, t - 1] + np.sqrt(1 - rho**2) * z[:, :, t]
+    return z
 
 
 def error_components(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -271,6 +271,7 @@ class WidePart:
     jackknife: np.ndarray | None = None
     covariances: dict[str, np.ndarray] | None = None
     memo: dict[str, Any] = field(default_factory=dict, repr=False)
+    df_where_estimable: ClassVar[bool] = True
 
     @property
     def width(self) -> int:
