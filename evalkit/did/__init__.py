@@ -22,6 +22,7 @@ from .ppml import counterfactual, informative, separated
 from .rates import log_rate
 from .registry import ESTIMATORS
 from .size import simulated_size
+from .synthetic import SyntheticWeights, synthetic_weights
 from .two_by_two import panel_effect
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ESTIMATORS",
+    "SyntheticWeights",
     "att_gt",
     "bacon",
     "balance",
@@ -58,6 +60,9 @@ __all__ = [
     "separated",
     "simulated_size",
     "sunab",
+    "synthetic_control",
+    "synthetic_did",
+    "synthetic_weights",
     "trend_evidence",
     "twfe",
     "two_stage",
@@ -240,3 +245,30 @@ def two_stage(panel: Panel, design: Design | None = None) -> EffectPath:
     test, not for `honest` (noted). Parameters, units and errors as in `imputation`.
     """
     return fit_path("two_stage", panel, design or Design())
+
+
+def synthetic_did(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Synthetic difference-in-differences by cohort: weighted comparison units and periods (Arkhangelsky et al. 2021).
+
+    Parameters
+        panel   a rectangle: every unit seen in every period (N, T); exposure weighs cohorts and scales placebos
+        design  control, outcomes, covariates, anticipation, selection window, window of event times, rule of inference
+    Returns an EffectPath in the outcome's unit, rows "cohort=g,time=t" with leads; `combine("overall")` is the average
+    over treated exposure (for one cohort: tau). Inference by "auto": jackknife over clusters with weights kept, placebo
+    where that is undefined, none for one treated cluster (`Design.rule="placebo"` gives it on request). Weights and
+    paths: `synthetic_weights`. Cohorts with fewer than two periods before are in `EffectPath.refused`.
+    Constants per unit and a line in time common to all leave it alone; other common movements enter σ, as in R.
+    Raises UserError as `twfe`, and needs_rectangle, needs_no_weights, synthetic_few_periods.
+    Not where treated units lie far outside the others in level *and* trend, nor as a test with one treated city.
+    """
+    return fit_path("synthetic_did", panel, design or Design())
+
+
+def synthetic_control(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Synthetic control by cohort: comparison units weighted to the path of the treated (Abadie et al. 2010).
+
+    Parameters, result, inference and errors as in `synthetic_did`; no constant and no weights of periods, so that an
+    effect is the plain gap. Left alone by a common line in time, not by constants per unit.
+    Not where the treated's level before lies outside the comparison units': no weights reach it.
+    """
+    return fit_path("synthetic_control", panel, design or Design())

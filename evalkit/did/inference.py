@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, Shares, UserError, frozen_array
-from . import permutation, requested, size, studentised
+from . import permutation, replicated, requested, size, studentised
 from .context import Context, refused, t_interval
 from .facts import RowFacts, Share, covariance_of, facts_of, shares_of, usual_vcov
 from .fit import Fit
@@ -27,6 +27,7 @@ from .registry import fit_of
 
 METHODS = (
     "auto", "analytic", "cr1", "cr2", "cr3", "wild", "permutation", "conley_taber", "ferman_pinto", "usual",
+    *replicated.RULES,
 )  # fmt: skip
 DEGREES = ("auto", "cr2", "cr3")
 """Methods that read Satterthwaite degrees of freedom."""
@@ -48,7 +49,8 @@ def inference(path: EffectPath, panel: Panel, method: str = "auto") -> EffectPat
              "cr1", "cr2", "cr3" (Satterthwaite df but for cr1: t(G−1)), "wild" (restricted wild cluster bootstrap,
              interval by inversion; cluster draws of the scores where the row is not of one regression), "permutation"
              (placebo ranks; exact only where `design.assignment` is "random"), "conley_taber", "ferman_pinto" (few
-             treated clusters, each one unit seen in every period), "usual" (textbook standard error, independent rows)
+             treated clusters, each one unit seen in every period), "usual" (textbook standard error, independent rows);
+             for synthetic estimators only "jackknife", "placebo", "bootstrap" (`replicated`)
     Returns a new path with `inference`, `vcov`, `scores` (vcov = scoresᵀ scores) and `vcov_rule`.
     A row that the method cannot serve is refused with its reason. Raises UserError("did_unknown_rule"),
     ("did_unknown_method") for a path whose estimator is not registered, and whatever the estimator raises.
@@ -60,6 +62,10 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
     """Inference of `path`, a linear map of `fit.path`'s rows, from the fit's regressions."""
     if method not in METHODS:
         raise UserError("did_unknown_rule", rule=method, known=list(METHODS))
+    if replicated.replicates(fit):
+        return replicated.attach(path, fit, panel, method)
+    if method in replicated.RULES:
+        raise UserError("did_rule_by_replication", rule=method, method=path.method)
     transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
     shares = shares_of(fit, transform)
     facts = facts_of(path, shares, degrees=method in DEGREES)

@@ -11,6 +11,7 @@ from .first_difference import first_difference_fit
 from .fit import Fit
 from .imputation import imputation_fit, two_stage_fit
 from .ppml import etwfe_poisson_cohort_fit, etwfe_poisson_fit, ppml_event_study_fit, ppml_fit
+from .synthetic import synthetic_control_fit, synthetic_did_fit
 from .twfe import event_study_fit, twfe_fit
 
 ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
@@ -21,6 +22,8 @@ ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
     "etwfe_poisson_cohort": etwfe_poisson_cohort_fit,
     "imputation": imputation_fit,
     "sunab": sunab_fit,
+    "synthetic_control": synthetic_control_fit,
+    "synthetic_did": synthetic_did_fit,
     "two_stage": two_stage_fit,
     "twfe": twfe_fit,
     "event_study": event_study_fit,

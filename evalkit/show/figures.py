@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..core import Exhibit
-from . import bars, decision, estimates, lines, money, robustness, rows
+from . import bars, decision, estimates, lines, money, robustness, rows, synthetic
 from .canvas import style, watermark
 from .glyphs import GlyphError
 from .words import canonical, plain
@@ -42,6 +42,8 @@ FIGURES: dict[str, Callable[[dict[str, Any], str], Figure]] = {
     "power_curve": robustness.power_curve,
     "rollout": robustness.rollout,
     "cohort_panels": robustness.cohort_panels,
+    "synthetic_paths": synthetic.synthetic_paths,
+    "synthetic_weights": synthetic.synthetic_weights,
 }
 """Name in `exhibit.data["figure"]` → drawing function (data, language) → matplotlib Figure."""
 

@@ -292,6 +292,16 @@ def how_robust(rng: np.random.Generator) -> dict[str, dict[str, Any]]:
             "measure": "log_rate_ratio",
             "approximate": True,
         },
+        "synthetic_paths": {
+            "time": quarters,
+            "treated": (3.1 - 0.01 * np.arange(len(quarters)) + rng.normal(0, 0.05, len(quarters))).tolist(),
+            "synthetic": (2.9 - 0.008 * np.arange(len(quarters)) + rng.normal(0, 0.02, len(quarters))).tolist(),
+            "time_weight": [0.0, 0.1, 0.0, 0.4, 0.5, *[0.0] * (len(quarters) - 5)],
+            "start": quarters[8],
+        },
+        "synthetic_weights": {
+            "rows": [{"label": name(*c), "weight": w} for c, w in zip(CITIES, [0.4, 0.3, 0.2, 0.1, *[0.0] * 17])],
+        },
         "leave_one_out": {
             "rows": [
                 {"label": name(*c), "estimate": -0.13 + v, "treated": i % 3 == 0}
