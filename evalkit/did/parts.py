@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from .components import working_gram
 from .linalg import (
     Regression,
     System,
@@ -55,7 +56,10 @@ class Part(Protocol):
         """(k, k) covariance of the rows by the rule."""
 
     def df(self, rows: np.ndarray) -> np.ndarray:
-        """(k,) Satterthwaite degrees of freedom, working covariance = identity on the response; NaN where none."""
+        """(k,) Satterthwaite degrees of freedom; NaN where none.
+
+        Working covariance = identity on the response, or error components where a `ClusterAlgebra` has a `working`.
+        """
 
     def estimable(self, rows: np.ndarray) -> np.ndarray:
         """(k,) True where the row is still identified without any one cluster."""
@@ -68,9 +72,13 @@ class Part(Protocol):
 
 
 class ClusterAlgebra:
-    """Answers of a `Part` from cluster sums: `system`, contrasts `own` (width, p), `treated`, `control` (width, G)."""
+    """Answers of a `Part` from cluster sums: `system`, contrasts `own` (width, p), `treated`, `control` (width, G).
+
+    working (G, p, p) is the working covariance behind degrees of freedom as X_g'W_gX_g; None: identity on the response.
+    """
 
     system: System
+    working: np.ndarray | None
     own: np.ndarray
     treated: np.ndarray
     control: np.ndarray
@@ -108,7 +116,7 @@ class ClusterAlgebra:
         return scores.T @ scores
 
     def df(self, rows: np.ndarray) -> np.ndarray:
-        return satterthwaite(self.system, self.contrast(rows), self.weights)
+        return satterthwaite(self.system, self.contrast(rows), self.weights, self.working)
 
     def estimable(self, rows: np.ndarray) -> np.ndarray:
         return np.asarray(estimable_without(self.system, self.contrast(rows), self.inverses).all(axis=0))
@@ -142,6 +150,10 @@ class RegressionPart(ClusterAlgebra):
     @cached_property
     def system(self) -> System:  # type: ignore[override]
         return cluster_system(self.regression)
+
+    @cached_property
+    def working(self) -> np.ndarray | None:  # type: ignore[override]
+        return working_gram(self.regression, self.system)
 
     @property
     def own(self) -> np.ndarray:  # type: ignore[override]
