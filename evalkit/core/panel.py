@@ -113,7 +113,9 @@ class Panel:
 class Design:
     """The question and its conventions; everything an estimator needs besides the data.
 
-    control           "never", "not_yet" or "auto" (never if there is any, `methods.md` 2)
+    control           "never"; "not_yet": every unit untreated by then, never-treated ones included, as Callaway and
+                      Sant'Anna; "later": later-treated units only, the same volunteers (`methods.md` 2); "auto":
+                      never if there is any, otherwise not_yet
     base              "universal" (period before `anticipation`) or "varying"
     anticipation      periods before the start in which an effect is possible
     selection_window  (first, last) time labels on which units were chosen: left out of baseline and pre-tests
@@ -127,7 +129,7 @@ class Design:
     level, seed       of every interval and every draw
     """
 
-    control: Literal["auto", "never", "not_yet"] = "auto"
+    control: Literal["auto", "never", "not_yet", "later"] = "auto"
     base: Literal["universal", "varying"] = "universal"
     anticipation: int = 0
     selection_window: tuple[Any, Any] | None = None

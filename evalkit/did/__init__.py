@@ -93,8 +93,9 @@ def att_gt(
         panel   outcomes (N, T), cohort and cluster (N,); covariates, analytic weights (N, T) where the design or the
                 panel has them, both taken at the base period. A panel with missing cells (`missing="keep"`) is read
                 row by row, as are repeated cross-sections (`Design.sampling="cross_section"`)
-        design  control "never", "not_yet" (every unit untreated by then) or "auto"; base "universal" or "varying";
-                anticipation, covariates, selection window, window of event times shown, rule of inference
+        design  control "never", "not_yet" (every unit untreated by then), "later" (those of them that are treated
+                later) or "auto"; base "universal" or "varying"; anticipation, covariates, selection window, window of
+                event times shown, rule of inference
         method  with covariates: "dr" doubly robust, "ipw" weighting (normalised), "reg" outcome regression;
                 `design.adjustment` without it. Without covariates the three coincide
     Returns an EffectPath in the outcome's unit, rows "cohort=g,time=t"; `combine("event_time")`, `("cohort")`,

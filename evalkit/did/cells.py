@@ -60,10 +60,11 @@ class Row:
 def select(panel: Panel, design: Design, observed: np.ndarray) -> Cells:
     """Cells of the comparison that the design asks for, among those observed (N, T).
 
-    Comparison group: control "never" keeps never-treated units beside the treated; "not_yet" keeps ever-treated units
-    only, in the periods before the last cohort starts, which then serves as comparison; "auto" is "never" where there
-    is a never-treated unit. Periods of the selection window leave the sample; units treated from their first period
-    on leave it too (they have no baseline), which is noted.
+    Comparison group: control "later" keeps ever-treated units only, in the periods before the last cohort's notice;
+    that cohort then serves as comparison. "never" keeps never-treated units beside the treated, and so do "not_yet" and
+    "auto" where there are any, since a two-way model compares with every untreated cell anyway; without any they are
+    "later". Periods of the selection window leave the sample; units treated from their first period on leave it too
+    (they have no baseline), which is noted.
     Raises UserError: no_never_treated, no_not_yet_treated, no_treated_unit, no_comparison_unit,
     selection_window_outside, base_not_universal.
     """
@@ -129,14 +130,13 @@ def sampled_periods(panel: Panel, design: Design) -> tuple[np.ndarray, list[str]
 def _comparison(panel: Panel, design: Design) -> tuple[np.ndarray, np.ndarray, int]:
     cohort = np.minimum(panel.cohort.astype(np.int64), panel.n_periods)
     never = cohort >= panel.n_periods
-    kind = design.control if design.control != "auto" else ("never" if never.any() else "not_yet")
-    if kind == "never":
-        if not never.any():
-            raise UserError("no_never_treated", treated=int((~never).sum()))
+    if design.control == "never" and not never.any():
+        raise UserError("no_never_treated", treated=int((~never).sum()))
+    if design.control != "later" and never.any():
         return cohort, np.ones(panel.n_units, dtype=bool), panel.n_periods
     if len(np.unique(cohort[~never])) < 2:
         raise UserError("no_not_yet_treated", cohorts=len(np.unique(cohort[~never])))
-    return cohort, ~never, int(cohort[~never].max())
+    return cohort, ~never, int(cohort[~never].max()) - design.anticipation
 
 
 def base_of(cohort: np.ndarray, treated: np.ndarray, keep_time: np.ndarray, design: Design) -> np.ndarray:

@@ -50,17 +50,16 @@ class Laid:
 def lay(panel: Panel, design: Design, *, leads: bool | None = None) -> Laid:
     """Rows of the saturated model.
 
-    leads   with leads, against the never treated; without them; None: with them only where `design.control` is "never"
+    leads   with leads, against the never treated ("later": against the last cohort); without them; None: with them only
+            where `design.control` is "never"
     Raises UserError as `group_time.plan`, and base_not_universal.
     """
     if design.base != "universal":
         raise UserError("base_not_universal", base=design.base)
     leads = design.control == "never" if leads is None else leads
-    if not leads:
-        wanted = replace(design, control="not_yet")
-    else:
-        wanted = design if design.control == "never" else replace(design, control="auto")
-    laid = plan(panel, wanted)
+    if design.control != "later":
+        design = replace(design, control="not_yet" if not leads else "never" if design.control == "never" else "auto")
+    laid = plan(panel, design)
     cells = [c for c in laid.cells if leads or c.event_time >= -design.anticipation]
     return Laid(
         plan=laid,

@@ -58,9 +58,9 @@ def plan(panel: Panel, design: Design) -> Plan:
     """Cells that the design asks for.
 
     Controls: "never" those never treated within the panel; "not_yet" every unit untreated by then, never-treated ones
-    included: cohorts later than max(time, base) + anticipation (Callaway & Sant'Anna 2021, eq. 2.10; the two-way
-    estimators of the house keep ever-treated units only under "not_yet"); "auto" is "never" where there is a
-    never-treated unit. Without one the last cohort only serves as comparison, until its notice. Base: the last sampled
+    included: cohorts later than max(time, base) + anticipation (Callaway & Sant'Anna 2021, eq. 2.10); "later" the same
+    without the never treated, who leave the sample; "auto" is "never" where there is a never-treated unit, otherwise
+    "not_yet". Where none is left the last cohort only serves as comparison, until its notice. Base: the last sampled
     period before cohort − anticipation; with "varying", leads compare with the period just before. Periods of the
     selection window are out; so are cohorts without a base, which is noted.
     Raises UserError: no_never_treated, no_not_yet_treated, no_treated_unit, no_comparison_unit,
@@ -71,10 +71,12 @@ def plan(panel: Panel, design: Design) -> Plan:
     cohort = np.minimum(panel.cohort.astype(np.int64), end)
     labels = [int(c) for c in np.flatnonzero(np.bincount(cohort, minlength=end + 1))]
     kind = design.control if design.control != "auto" else ("never" if end in labels else "not_yet")
+    out = [end] if kind == "later" and end in labels else []
+    labels = [g for g in labels if g not in out]
     if kind == "never" and end not in labels:
         raise UserError("no_never_treated", treated=panel.n_units)
     if len(labels) < 2:
-        if end in labels:
+        if end in labels or not labels:
             raise UserError("no_treated_unit", treated=0, always=0)
         raise UserError("no_not_yet_treated", cohorts=len(labels))
     stop = end if end in labels else labels[-1] - design.anticipation
@@ -94,7 +96,7 @@ def plan(panel: Panel, design: Design) -> Plan:
     return Plan(
         cells=tuple(cells),
         cohort=cohort,
-        keep=~np.isin(cohort, always),
+        keep=~np.isin(cohort, always + out),
         times=times,
         refused=(*refused, *((g, int(t), "no_control") for g in treated for t in late)),
         notes=tuple(notes),

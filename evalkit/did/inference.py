@@ -2,9 +2,10 @@
 
 "auto" (`methods.md` 1): one treated or one comparison cluster → not testable with this design, the effect is shown
 with its placebo rank and nothing else; otherwise the cluster jackknife (CR3) with Satterthwaite degrees of freedom,
-whatever they are (working covariance: identity on the response), with a studentised-randomisation p beside it below 4,
-where every cluster is one unit observed in every period, and no money means below 3. Any other method is given on
-request and labelled as requested (`requested`).
+whatever they are (working covariance: identity on the response; error components for counts of units that nest in
+clusters, `components`), with a studentised-randomisation p beside it below 4, where every cluster is one unit observed
+in every period, and no money means below 3. Any other method is given on request and labelled as requested
+(`requested`).
 
 Inference always starts from a re-fit through `ESTIMATORS[path.method]` and the path's own `transform`, so that it also
 works after `combine` or `averted`.
@@ -173,7 +174,7 @@ def _robust(context: Context, i: int, method: str) -> Inference:
     df = float(facts.n_clusters[i] - 1 if method in ("cr1", "analytic") else facts.df[i])
     se = context.std_error(i)
     reason = _reason(context, i, df) if method == "auto" else "requested"
-    extra: dict[str, Any] = {} if method in ("cr1", "analytic") else {"working": "inference.note.working_response"}
+    extra: dict[str, Any] = {} if method in ("cr1", "analytic") else {"working": _working(context, i)}
     if method == "auto":
         extra |= _beside(context, i, df)
     if context.fit.path.method == "first_difference":
@@ -186,6 +187,12 @@ def _robust(context: Context, i: int, method: str) -> Inference:
         **t_interval(float(path.estimate[i]), se, df, path.design.level),
         **context.described(i),
     )
+
+
+def _working(context: Context, i: int) -> str:
+    """The working covariance behind the degrees of freedom."""
+    nested = any(getattr(share.part, "working", None) is not None for share in context.live(i))
+    return "inference.note.working_components" if nested else "inference.note.working_response"
 
 
 def _reason(context: Context, i: int, df: float) -> str:

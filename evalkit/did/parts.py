@@ -15,6 +15,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from .components import working_gram
 from .linalg import (
     Regression,
     System,
@@ -58,7 +59,10 @@ class Part(Protocol):
         """(k, k) covariance of the rows by the rule."""
 
     def df(self, rows: np.ndarray) -> np.ndarray:
-        """(k,) Satterthwaite degrees of freedom, working covariance = identity on the response; NaN where none."""
+        """(k,) Satterthwaite degrees of freedom; NaN where none.
+
+        Working covariance = identity on the response, or error components where a `ClusterAlgebra` has a `working`.
+        """
 
     def estimable(self, rows: np.ndarray) -> np.ndarray:
         """(k,) True where the row is still identified without any one cluster."""
@@ -75,9 +79,13 @@ MANY = 200
 
 
 class ClusterAlgebra:
-    """Answers of a `Part` from cluster sums: `system`, contrasts `own` (width, p), `treated`, `control` (width, G)."""
+    """Answers of a `Part` from cluster sums: `system`, contrasts `own` (width, p), `treated`, `control` (width, G).
+
+    working (G, p, p) is the working covariance behind degrees of freedom as X_g'W_gX_g; None: identity on the response.
+    """
 
     system: System
+    working: np.ndarray | None
     own: np.ndarray
     treated: np.ndarray
     control: np.ndarray
@@ -126,8 +134,9 @@ class ClusterAlgebra:
     def df(self, rows: np.ndarray) -> np.ndarray:
         contrast = self.contrast(rows)
         if self._many:
-            return satterthwaite(self.system, contrast, loads=cr2_loads(self.system, contrast / self.system.scale))
-        return satterthwaite(self.system, contrast, self.weights)
+            loads = cr2_loads(self.system, contrast / self.system.scale)
+            return satterthwaite(self.system, contrast, working=self.working, loads=loads)
+        return satterthwaite(self.system, contrast, self.weights, self.working)
 
     def estimable(self, rows: np.ndarray) -> np.ndarray:
         system, contrast = self.system, self.contrast(rows)
@@ -176,6 +185,10 @@ class RegressionPart(ClusterAlgebra):
     @cached_property
     def system(self) -> System:  # type: ignore[override]
         return cluster_system(self.regression)
+
+    @cached_property
+    def working(self) -> np.ndarray | None:  # type: ignore[override]
+        return working_gram(self.regression, self.system)
 
     @property
     def own(self) -> np.ndarray:  # type: ignore[override]

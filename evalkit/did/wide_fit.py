@@ -212,6 +212,7 @@ def _count_outcome(panel: Panel, design: Design, sketch: Sketch, outcome: str) -
             n_obs=model.n_obs,
             n_params=model.rank + 1 if sketch.saturated else model.columns.width + 1,
             n_units=sum(int(d.kept.any(axis=1).sum()) for d in model.data),
+            counts=True,
         )
     )
     terms = _terms(panel, sketch, model.tally, model.tally.cells, show, outcome, "log_rate_ratio")

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .components import CellSums, Components, components
 from .first_stage import scaled_inverse
 from .linalg import System, inverse_herfindahl, pseudo_inverse
 from .parts import ClusterAlgebra, Part
@@ -34,6 +35,7 @@ class SystemPart(ClusterAlgebra):
     own: np.ndarray
     treated: np.ndarray
     control: np.ndarray
+    working: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,6 +45,7 @@ class Wide:
     estimation.
 
     treated, control (k, C, T) cells that count a cluster as treated in a row, and as compared with
+    counts           True for a Poisson model: mass is the fitted count
     """
 
     reader: Reader
@@ -55,6 +58,7 @@ class Wide:
     n_obs: int
     n_params: int
     n_units: int
+    counts: bool = False
 
 
 def wide_part(wide: Wide) -> Part:
@@ -93,6 +97,33 @@ def _full(wide: Wide) -> SystemPart:
         own=wide.contrast,
         treated=_members(wide.treated, seen, cluster, cohort, g),
         control=_members(wide.control, seen, cluster, cohort, g),
+        working=_working(wide, system, gram) if wide.counts and wide.n_units > system.n_clusters else None,
+    )
+
+
+def _working(wide: Wide, system: System, gram: np.ndarray) -> np.ndarray:
+    """(G, p, p) X_g'W_gX_g by `components`; a shock shared in one period loads on a cell's columns through W."""
+    reader, x = wide.reader, wide.columns.columns / system.scale
+    cluster, cohort = reader.cells
+    load = np.zeros((reader.n_clusters, reader.n_periods, x.shape[2]))
+    np.add.at(load, cluster, np.einsum("jts,jsp->jtp", gram, x[cohort]))
+    found = components(_cell_sums(wide))
+    return found.working(np.swapaxes(load, 1, 2) @ load, system.gram_weighted, system.gram)
+
+
+def _cell_sums(wide: Wide) -> CellSums:
+    """Sums of fitted counts and residuals by cluster and period."""
+    reader = wide.reader
+    residual, weight = np.zeros((2, reader.n_clusters, reader.n_periods))
+    squares = np.zeros(2)
+    for cohort in range(len(reader.labels)):
+        for cluster, mass, r in wide.pieces(cohort):
+            starts = reader.place(cohort, cluster)[0]
+            residual[cluster[starts]] += np.add.reduceat(r, starts, axis=0)
+            weight[cluster[starts]] += np.add.reduceat(mass, starts, axis=0)
+            squares += np.einsum("it,it->", r, r), np.einsum("it,it->", mass, mass)
+    return CellSums(
+        residual=residual, weight=weight, residual_square=float(squares[0]), weight_square=float(squares[1])
     )
 
 
@@ -140,19 +171,26 @@ def _one_step(wide: Wide) -> WidePart:
     gram = np.stack([sum(unit_gram(m)[0] for _, m, _ in wide.pieces(c)) for c in range(len(reader.labels))])
     total = joined(gram, x)
     bread = scaled_inverse(total)
+    listed, found = _listed(wide) if reader.listed else None, None
+    if listed is not None and wide.counts and wide.n_units > len(np.unique(reader.cells[0])):
+        found = components(_cell_sums(wide))
+        listed = (listed[0], found.working(listed[0] @ listed[0], listed[1], listed[0]), *listed[2:])
     state = State(
         wide=wide,
         bread=bread,
         total=total,
         load=np.einsum("ctp,pq,kq->ctk", x, bread, wide.contrast, optimize=True),
-        listed=_listed(wide) if reader.listed else None,
+        listed=listed,
     )
-    return WidePart(state=state, **(_listed_scores if reader.listed else _crossed)(state))
+    return WidePart(state=state, working=found, **(_listed_scores if reader.listed else _crossed)(state))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class State:
-    """A solved model with A, A⁺, loads X_cA⁺c (C, T, k), and the sums of `_listed` where clusters are listed."""
+    """A solved model with A, A⁺, loads X_cA⁺c (C, T, k), and the sums of `_listed` where clusters are listed.
+
+    The second of these is a cell's working covariance: P'diag(m²)P, the identity on the response, or error components.
+    """
 
     wide: Wide
     bread: np.ndarray
@@ -263,10 +301,12 @@ class WidePart:
 
     Degrees of freedom are Satterthwaite's on the cr0 scores, exact among the `TOP` clusters that carry a row most; the
     rest count with their variance and the Welch correction for their cohort's estimated mean (`influence_part`).
+    Under `working` error components a shock is shared within a cluster's cohort: cohorts of one cluster count as apart.
     """
 
     state: State
     lost: np.ndarray
+    working: Components | None = None
     influence: np.ndarray | None = None
     jackknife: np.ndarray | None = None
     covariances: dict[str, np.ndarray] | None = None

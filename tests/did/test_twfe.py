@@ -108,13 +108,13 @@ def test_window_only_chooses_what_is_shown(linear_panel):
     np.testing.assert_allclose(part.vcov, whole.vcov[2:6, 2:6], rtol=1e-10, atol=1e-14)
 
 
-def test_not_yet_compares_ever_treated_units_before_the_last_start(linear_panel):
-    """control="not_yet" ignores never-treated units and everything from the last cohort's start on."""
+def test_later_compares_ever_treated_units_before_the_last_start(linear_panel):
+    """control="later" ignores never-treated units and everything from the last cohort's start on."""
     panel = linear_panel(starts=(3, 5), n=14, treated=8)
     moved = panel.matrix().copy()
     moved[8:] += np.random.default_rng(1).normal(size=moved[8:].shape)
     moved[:, 5:] += np.random.default_rng(2).normal(size=moved[:, 5:].shape)
-    design = Design(control="not_yet")
+    design = Design(control="later")
     expected = did.twfe(panel, design).estimate[0]
     assert did.twfe(replace(panel, outcomes={"y": moved}), design).estimate[0] == pytest.approx(expected, rel=1e-12)
 
