@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .. import cea, sources
-from ..core import Decision, EffectPath, Exhibit, Flow, Message, Psa, Section, to_plain
+from ..core import Decision, EffectPath, Exhibit, Flow, Gate, Message, Psa, Section, to_plain
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .information import information_figure, inventory_table, tornado_figure
@@ -87,8 +88,11 @@ def project_flows(case: Case, row: dict[str, Any], costs: cea.UnitCosts) -> tupl
     )
 
 
-def decision_message(decision: Decision) -> Message:
-    """What the economic evaluation allows to be said. No verdict at a borrowed threshold."""
+def decision_message(decision: Decision, gates: Sequence[Gate] = ()) -> Message:
+    """What the economic evaluation allows to be said. No verdict at a borrowed threshold.
+
+    gates  diagnostics of the effect: a failed warning takes the conclusion away, as in `verdict.verdict_message`
+    """
     if decision.refused or decision.npv is None or decision.npv_low is None or decision.npv_high is None:
         return message("decision.refused", cost={"yuan": decision.programme_cost})
     values = {
@@ -98,9 +102,11 @@ def decision_message(decision: Decision) -> Message:
         "confidence": 100 * (decision.confidence or 0.0),
         "price_year": decision.price_year,
     }
-    if decision.npv_low > 0:
-        return message("decision.saves", **values)
-    return message("decision.costs" if decision.npv_high < 0 else "decision.insufficient", **values)
+    if decision.npv_low <= 0 <= decision.npv_high:
+        return message("decision.insufficient", **values)
+    if failed := [message(f"gate.{g.name}.title") for g in gates if g.passed is False and g.severity == "warn"]:
+        return message("decision.withheld", reasons=failed, **values)
+    return message("decision.saves" if decision.npv_low > 0 else "decision.costs", **values)
 
 
 def icer_words(found: dict[str, Any]) -> Message:
@@ -112,10 +118,11 @@ def icer_words(found: dict[str, Any]) -> Message:
     return message(f"icer.{found['dominance']}")
 
 
-def decision_section(case: Case, money: Money) -> Section:
+def decision_section(case: Case, money: Money, gates: Sequence[Gate] = ()) -> Section:
     """Tables and figures of the decision; the plain decision and unit costs go to results.json."""
+    said = decision_message(money.fund, gates)
     exhibits: list[Exhibit | None] = [
-        prose(case, "economics_words", [decision_message(money.fund)]),
+        prose(case, "economics_words", [said]),
         decision_table(case, money),
         inventory_table(case, money, money.flows, money.delay),
         unit_cost_table(case, money),
@@ -127,6 +134,7 @@ def decision_section(case: Case, money: Money) -> Section:
     unverified = sorted(money.costs.unverified)
     plain = {
         "decision": to_plain(money.fund),
+        "verdict": said.key.removeprefix("decision."),
         "perspectives": to_plain(money.decisions),
         "unit_costs": to_plain(money.costs.table().to_dict("records")),
         "unverified": unverified,

@@ -59,7 +59,7 @@ def summary(case: Case) -> Section:
         "p_value": effect.p_value,
         "averted": float(ev.averted.estimate[0]),
     }
-    words = [verdict_message(effect, ev.level, ev.gates), money.decision_message(ev.money.fund)]
+    words = [verdict_message(effect, ev.level, ev.gates), money.decision_message(ev.money.fund, ev.gates)]
     return section(
         "summary",
         [facts(case, "project_facts", items, source="project"), prose(case, "project_findings", words)],
@@ -266,7 +266,7 @@ def economics(case: Case) -> Section:
         averted=d.averted_cases, bcr=d.bcr, bcr_low=d.bcr_low, bcr_high=d.bcr_high, dominance=d.dominance,
         group=case.project, as_of=case.as_of,
     )  # fmt: skip
-    found = money.decision_section(case, ev.money)
+    found = money.decision_section(case, ev.money, ev.gates)
     robust = robust_figure(case, ev.money, ev.trends)
     exhibits = (*found.exhibits, *((robust,) if robust else ()), cheers_table(case, ev))
     return replace(found, exhibits=exhibits, scores=scores)
@@ -278,6 +278,6 @@ def conclusion(case: Case) -> Section:
     words = [
         verdict_message(ev.effect, ev.level, ev.gates),
         message(f"evidence.{ev.level}"),
-        money.decision_message(ev.money.fund),
+        money.decision_message(ev.money.fund, ev.gates),
     ]
     return section("verdict", [prose(case, "verdict_words", words)])
