@@ -10,6 +10,7 @@ import numpy as np
 from .. import assess, did
 from ..core import Column, Design, EffectPath, Message, Panel, Score, Section, to_plain
 from . import economics as money
+from .assumptions import scenario_table
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .cheers import cheers_table
@@ -267,8 +268,8 @@ def economics(case: Case) -> Section:
         group=case.project, as_of=case.as_of,
     )  # fmt: skip
     found = money.decision_section(case, ev.money, ev.gates)
-    robust = robust_figure(case, ev.money, ev.trends)
-    exhibits = (*found.exhibits, *((robust,) if robust else ()), cheers_table(case, ev))
+    more = (scenario_table(case, ev), robust_figure(case, ev.money, ev.trends), cheers_table(case, ev))
+    exhibits = (*found.exhibits, *(e for e in more if e is not None))
     return replace(found, exhibits=exhibits, scores=scores)
 
 
