@@ -11,6 +11,7 @@ from ..core import Flow
 from ..sources import table
 from .bridge import Draws
 from .decision import sides_of
+from .discounting import when
 from .ledger import PERSPECTIVES, present_value, weight
 from .unit_costs import UnitCosts
 
@@ -38,7 +39,7 @@ def impact_inventory(
         }
         for r in detail.itertuples()
     ]
-    start = min((float(f.year) for f in flows), default=0.0)
+    start = min((float(when(f.year)) for f in flows), default=0.0)
     for flow in flows:
         worth = {p: present_value([flow], p, base=start, rate=costs.discount) for p in PERSPECTIVES}
         rows.append({"category": flow.category, "transfer": flow.transfer, **worth})

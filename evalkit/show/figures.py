@@ -28,6 +28,7 @@ FIGURES: dict[str, Callable[[dict[str, Any], str], Figure]] = {
     "stacked_bar": bars.stacked_bar,
     "coverage_bar": rows.coverage_bar,
     "ce_plane": money.ce_plane,
+    "ce_planes": money.ce_planes,
     "ceac": money.ceac,
     "tornado": decision.tornado,
     "value_bars": decision.value_bars,

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import text
 from . import canvas
-from .canvas import DASHES, INK, MUTED, PALETTE, SMALL, own, said, y_title
+from .canvas import DASHES, INK, MARKERS, MUTED, PALETTE, SMALL, own, said, y_title
 from .lines import line_ends
 from .words import reals
 
@@ -59,6 +59,37 @@ def ce_plane(data: dict[str, Any], lang: str) -> Figure:
     axes.set_xlabel(said(data.get("x_label", "show.axis.averted"), lang))
     y_title(axes, said(data.get("y_label", "show.axis.net_cost"), lang))
     canvas.footer(figure, lines)
+    return figure
+
+
+def ce_planes(data: dict[str, Any], lang: str) -> Figure:
+    """Several programmes on one plane: mean and ellipse of each, named at its mean.
+
+    data
+        rows   list of {"label" ("" for none), "mean": [effect, cost], "cov": 2 × 2}: injuries averted, net cost in yuan
+        level  of the ellipses (0.95); x_label, y_label
+    """
+    figure, axes = canvas.sheet(3.5)
+    axes.axhline(0, color=MUTED, linewidth=0.9)
+    axes.axvline(0, color=MUTED, linewidth=0.9)
+    rings = []
+    for i, row in enumerate(data["rows"]):
+        colour, centre = PALETTE[i % len(PALETTE)], np.array(row["mean"]) / [1, WAN]
+        cov = np.array(row["cov"]) / [[1, WAN], [WAN, WAN**2]]
+        rings.append(ellipse(centre, cov, data.get("level", 0.95)))
+        axes.plot(*rings[-1], color=colour, linestyle=DASHES[i % len(DASHES)], linewidth=1.3)
+        axes.plot(*centre, MARKERS[i % len(MARKERS)], color=colour, markersize=6.5, markeredgecolor="white", zorder=5)
+        axes.annotate(
+            said(row["label"], lang, 14), tuple(centre), xytext=(6, 5), textcoords="offset points", fontsize=9.5,
+            color=colour, bbox=GROUND, zorder=6,
+        )  # fmt: skip
+    x, y = np.hstack(rings)
+    _plane_limits(axes, x, y)
+    canvas.ticks_as_numbers(axes.xaxis, lang)
+    canvas.ticks_as_numbers(axes.yaxis, lang)
+    axes.set_xlabel(said(data.get("x_label", "show.axis.averted"), lang))
+    y_title(axes, said(data.get("y_label", "show.axis.net_cost"), lang))
+    canvas.footer(figure, [own("show.note.ellipse", lang, level=canvas.level(data, lang))])
     return figure
 
 
@@ -143,11 +174,11 @@ def ceac(data: dict[str, Any], lang: str) -> Figure:
     reach = float(ndtri(0.5 + data.get("level", 0.95) / 2))
     drawn, errors = [], False
     for i, series in enumerate(data["series"]):
-        value = 100 * np.array(reals(series["value"]))
+        value, colour = 100 * np.array(reals(series["value"])), PALETTE[i % len(PALETTE)]
         error = 100 * np.array(reals(series.get("mc_error"), len(at)))
         errors |= bool(np.isfinite(error).any())
-        axes.fill_between(at, value - reach * error, value + reach * error, color=PALETTE[i], alpha=0.25, linewidth=0)
-        axes.plot(at, value, color=PALETTE[i], linestyle=DASHES[i], zorder=3)
+        axes.fill_between(at, value - reach * error, value + reach * error, color=colour, alpha=0.25, linewidth=0)
+        axes.plot(at, value, color=colour, linestyle=DASHES[i % len(DASHES)], zorder=3)
         drawn.append((at, value))
     for mark in data.get("marks") or []:
         axes.axvline(mark["threshold"] / WAN, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))

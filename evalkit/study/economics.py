@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .. import cea, sources
-from ..core import Decision, EffectPath, Exhibit, Flow, Message, Psa, Section, to_plain
+from ..core import Decision, EffectPath, Exhibit, Flow, Gate, Message, Psa, Section, to_plain
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .information import information_figure, inventory_table, tornado_figure
@@ -63,14 +64,29 @@ def project_money(
     return Money(decisions=out, psa=psa, costs=costs, draws=draws, flows=flows, delay=delay)
 
 
-def project_unit_costs(case: Case, row: dict[str, Any], grades: pd.Series) -> cea.UnitCosts:
-    """Lifetime cost of an avertable injury under the schedule of the price year and the wages of the project's area."""
+def project_schedule(case: Case, row: dict[str, Any]) -> cea.Schedule:
+    """Benefits in force in the price year, with the wages of the project's area."""
     price_year = min(case.period, cea.price_years()[1])  # the report year's index is not out when the report is due
     places = case.plan.places.set_index("place")
-    schedule = cea.schedule(f"{price_year}-12-31", area=str(places.wage_area[row["place"]]), price_year=price_year)
-    severity = {g: name for name, group in case.plan.settings["severity"].items() for g in group}
-    mix = {g: float(n) for g, n in grades.items() if n > 0 and g in severity}
-    return cea.unit_costs(schedule, n=case.draws, seed=case.seed, mix=mix, severity=severity)
+    return cea.schedule(f"{price_year}-12-31", area=str(places.wage_area[row["place"]]), price_year=price_year)
+
+
+def severity_of(case: Case) -> dict[str, str]:
+    """Grade → severity group of the plan."""
+    return {g: name for name, group in case.plan.settings["severity"].items() for g in group}
+
+
+def known_mix(case: Case, grades: pd.Series) -> dict[str, float]:
+    """Avertable cases by grade, those that occurred and that the plan groups."""
+    return {g: float(n) for g, n in grades.items() if n > 0 and g in severity_of(case)}
+
+
+def project_unit_costs(case: Case, row: dict[str, Any], grades: pd.Series) -> cea.UnitCosts:
+    """Lifetime cost of an avertable injury under the schedule of the price year and the wages of the project's area."""
+    return cea.unit_costs(
+        project_schedule(case, row), n=case.draws, seed=case.seed, mix=known_mix(case, grades),
+        severity=severity_of(case),
+    )  # fmt: skip
 
 
 def project_flows(case: Case, row: dict[str, Any], costs: cea.UnitCosts) -> tuple[Flow, ...]:
@@ -87,8 +103,11 @@ def project_flows(case: Case, row: dict[str, Any], costs: cea.UnitCosts) -> tupl
     )
 
 
-def decision_message(decision: Decision) -> Message:
-    """What the economic evaluation allows to be said. No verdict at a borrowed threshold."""
+def decision_message(decision: Decision, gates: Sequence[Gate] = ()) -> Message:
+    """What the economic evaluation allows to be said. No verdict at a borrowed threshold.
+
+    gates  diagnostics of the effect: a failed warning takes the conclusion away, as in `verdict.verdict_message`
+    """
     if decision.refused or decision.npv is None or decision.npv_low is None or decision.npv_high is None:
         return message("decision.refused", cost={"yuan": decision.programme_cost})
     values = {
@@ -98,9 +117,11 @@ def decision_message(decision: Decision) -> Message:
         "confidence": 100 * (decision.confidence or 0.0),
         "price_year": decision.price_year,
     }
-    if decision.npv_low > 0:
-        return message("decision.saves", **values)
-    return message("decision.costs" if decision.npv_high < 0 else "decision.insufficient", **values)
+    if decision.npv_low <= 0 <= decision.npv_high:
+        return message("decision.insufficient", **values)
+    if failed := [message(f"gate.{g.name}.title") for g in gates if g.passed is False and g.severity == "warn"]:
+        return message("decision.withheld", reasons=failed, **values)
+    return message("decision.saves" if decision.npv_low > 0 else "decision.costs", **values)
 
 
 def icer_words(found: dict[str, Any]) -> Message:
@@ -112,25 +133,32 @@ def icer_words(found: dict[str, Any]) -> Message:
     return message(f"icer.{found['dominance']}")
 
 
-def decision_section(case: Case, money: Money) -> Section:
+def decision_section(case: Case, money: Money, gates: Sequence[Gate] = ()) -> Section:
     """Tables and figures of the decision; the plain decision and unit costs go to results.json."""
+    said = decision_message(money.fund, gates)
+    inventory = cea.impact_inventory(money.draws, money.costs, money.flows, delay=money.delay, seed=case.seed)
     exhibits: list[Exhibit | None] = [
-        prose(case, "economics_words", [decision_message(money.fund)]),
+        prose(case, "economics_words", [said]),
         decision_table(case, money),
-        inventory_table(case, money, money.flows, money.delay),
+        inventory_table(case, money, inventory),
         unit_cost_table(case, money),
         breakeven_facts(case, money.fund),
     ]
-    if money.psa is not None:
-        exhibits += [plane_figure(case, money), ceac_figure(case, money.psa)]
-        exhibits += [tornado_figure(case, money.psa), information_figure(case, money.psa)]
     unverified = sorted(money.costs.unverified)
-    plain = {
+    plain: dict[str, Any] = {
         "decision": to_plain(money.fund),
+        "verdict": said.key.removeprefix("decision."),
+        "said": to_plain(said),
+        "discount": money.costs.discount if isinstance(money.costs.discount, float) else None,
+        "payers": payers(inventory),
         "perspectives": to_plain(money.decisions),
         "unit_costs": to_plain(money.costs.table().to_dict("records")),
         "unverified": unverified,
     }
+    if money.psa is not None:
+        plain |= {"plane": plane_of(money.psa), "ceac": curve_of(money.psa)}
+        exhibits += [plane_figure(case, money.psa), ceac_figure(case, money.psa)]
+        exhibits += [tornado_figure(case, money.psa), information_figure(case, money.psa)]
     return section("economics", exhibits, economics=plain, values={"npv": money.fund.npv, "bcr": money.fund.bcr})
 
 
@@ -199,10 +227,18 @@ def breakeven_facts(case: Case, decision: Decision) -> Exhibit:
     return facts(case, "economics_breakeven", items, source="economics")
 
 
-def plane_figure(case: Case, money: Money) -> Exhibit:
-    """Draws of net cost and injuries averted, thinned for drawing; shares and ellipse rest on all of them."""
-    psa = money.psa
-    assert psa is not None
+def payers(inventory: pd.DataFrame) -> dict[str, list[float]]:
+    """By perspective: cost of prevention, costs averted, net saving; present yuan at the point estimate."""
+    spent = inventory.loss_class == "prevention"
+    out: dict[str, list[float]] = {}
+    for party in cea.PERSPECTIVES:
+        cost, saved = float(inventory[party][spent].sum()), -float(inventory[party][~spent].sum())
+        out[party] = [cost, saved, saved - cost]
+    return out
+
+
+def plane_of(psa: Psa) -> dict[str, Any]:
+    """Mean, covariance and quadrant shares of all draws of (injuries averted, net cost)."""
     effect, cost = psa.effect[:, 1] - psa.effect[:, 0], psa.cost[:, 1] - psa.cost[:, 0]
     shares = {
         "better_cheaper": float(((effect > 0) & (cost <= 0)).mean()),
@@ -210,15 +246,19 @@ def plane_figure(case: Case, money: Money) -> Exhibit:
         "worse_cheaper": float(((effect <= 0) & (cost <= 0)).mean()),
         "worse_dearer": float(((effect <= 0) & (cost > 0)).mean()),
     }
-    step = max(1, psa.n // 600)
+    return {"mean": [float(effect.mean()), float(cost.mean())], "cov": np.cov(effect, cost).tolist(), "shares": shares}
+
+
+def plane_figure(case: Case, psa: Psa) -> Exhibit:
+    """Draws of net cost and injuries averted, thinned for drawing; shares and ellipse rest on all of them."""
+    step, whole = max(1, psa.n // 600), plane_of(psa)
     payload = {
-        "effect": np.round(effect[::step], 2).tolist(),
-        "cost": np.round(cost[::step]).tolist(),
+        "effect": np.round((psa.effect[:, 1] - psa.effect[:, 0])[::step], 2).tolist(),
+        "cost": np.round((psa.cost[:, 1] - psa.cost[:, 0])[::step]).tolist(),
         "total": psa.n,
-        "mean": [float(effect.mean()), float(cost.mean())],
-        "cov": np.cov(effect, cost).tolist(),
-        "shares": shares,
+        **whole,
     }
+    saving = whole["shares"]["better_cheaper"] + whole["shares"]["worse_cheaper"]
     return figure(
         case,
         "economics_plane",
@@ -226,17 +266,30 @@ def plane_figure(case: Case, money: Money) -> Exhibit:
         payload,
         source="economics",
         n=psa.n,
-        alt={"n": psa.n, "confidence": 100 * (shares["better_cheaper"] + shares["worse_cheaper"])},
+        notes=[basis_of(psa)],
+        alt={"n": psa.n, "confidence": 100 * saving},
     )
 
 
-def ceac_figure(case: Case, psa: Psa) -> Exhibit:
-    """Confidence of net benefit over willingness to pay per injury averted: a curve, not a verdict."""
+def basis_of(psa: Psa) -> Message:
+    """Perspective, price year, discount rate and number of draws behind a figure."""
+    rate = "–" if psa.discount_cost is None else f"{100 * psa.discount_cost:g}"
+    return message("note.money_basis", price_year=str(psa.price_year), rate=rate, n=psa.n)
+
+
+def curve_of(psa: Psa) -> dict[str, Any]:
+    """Confidence of net benefit over willingness to pay per injury averted, with its Monte Carlo error."""
     thresholds = np.linspace(0, 300_000, 61)
     curve = cea.ceac(psa, thresholds)
     value = curve.values["programme"]
     error = curve.mc_error.get("programme", np.zeros_like(value))
-    payload = {"threshold": thresholds.tolist(), "series": [{"value": value.tolist(), "mc_error": error.tolist()}]}
-    return figure(
-        case, "economics_ceac", "ceac", payload, source="economics", n=psa.n, alt={"at_zero": 100 * float(value[0])}
-    )
+    return {"threshold": thresholds.tolist(), "series": {"value": value.tolist(), "mc_error": error.tolist()}}
+
+
+def ceac_figure(case: Case, psa: Psa) -> Exhibit:
+    """Confidence of net benefit over willingness to pay per injury averted: a curve, not a verdict."""
+    curve = curve_of(psa)
+    payload = {"threshold": curve["threshold"], "series": [curve["series"]]}
+    at_zero = {"at_zero": 100 * curve["series"]["value"][0]}
+    notes = [basis_of(psa), message("note.curves")]
+    return figure(case, "economics_ceac", "ceac", payload, source="economics", n=psa.n, notes=notes, alt=at_zero)

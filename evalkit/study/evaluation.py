@@ -11,6 +11,7 @@ import numpy as np
 from .. import data, did
 from ..core import Design, Effect, EffectPath, Gate, Panel, UserError
 from . import economics as money
+from .before import placebo_start, selection_peak
 from .case import Case
 from .trends import Trends, trends_of
 from .verdict import diagnostics, evidence_level
@@ -60,13 +61,7 @@ def evaluate(case: Case) -> Evaluation:
     events = did.ppml_event_study(*blocks) if blocks else None
     trends = examined(panel, single, span, events)
     alternatives = alternative_effects(panel, single)
-    gates = diagnostics(
-        path.effects()[0],
-        alternatives.get("ungraded"),
-        alternatives.get("graded"),
-        alternatives.get(CONTROL_OUTCOME),
-        (pre_periods(panel, design), int(case.plan.settings["min_pre_periods"])),
-    )
+    gates = examine(panel, design, path, alternatives, int(case.plan.settings["min_pre_periods"]))
     return Evaluation(
         row=row,
         panel=panel,
@@ -81,6 +76,15 @@ def evaluate(case: Case) -> Evaluation:
         level=evidence_level(panel, path.effects()[0], trends_passed=trends.passed, gates=gates),
         gates=gates,
     )
+
+
+def examine(
+    panel: Panel, design: Design, path: EffectPath, found: dict[str, Effect], min_pre_periods: int
+) -> tuple[Gate, ...]:
+    """The named diagnostics of a firm design; `found` as `other_outcomes`."""
+    minor, graded, control = (found.get(name) for name in ("ungraded", "graded", CONTROL_OUTCOME))
+    gates = diagnostics(path.effects()[0], minor, graded, control, (pre_periods(panel, design), min_pre_periods))
+    return (*gates, placebo_start(panel, design, PRIMARY), selection_peak(panel, design, PRIMARY))
 
 
 def headline(panel: Panel, design: Design) -> EffectPath:
@@ -210,8 +214,8 @@ def with_outcome(panel: Panel, name: str, *parts: str) -> Panel:
     return replace(panel, outcomes={name: total})
 
 
-def alternative_effects(panel: Panel, design: Design) -> dict[str, Effect]:
-    """Other outcomes and estimators beside the headline, by name; those that cannot be estimated are left out."""
+def other_outcomes(panel: Panel, design: Design) -> dict[str, Effect]:
+    """Other outcomes and windows beside the headline, by name; those that cannot be estimated are left out."""
     graded = [n for n in panel.outcomes if n.startswith(PRIMARY + ".") and n != MINOR]
     views = {
         "ungraded": (panel, MINOR),
@@ -225,6 +229,12 @@ def alternative_effects(panel: Panel, design: Design) -> dict[str, Effect]:
             continue
         window = None if name == "no_selection_window" else design.selection_window
         out[name] = did.ppml(view, replace(design, outcomes=(outcome,), selection_window=window)).effects()[0]
+    return out
+
+
+def alternative_effects(panel: Panel, design: Design) -> dict[str, Effect]:
+    """Other outcomes, windows and estimators beside the headline; those that cannot be estimated are left out."""
+    out = other_outcomes(panel, design)
     logs, plain = did.log_rate(batch_panel(panel)), replace(design, outcomes=())
     out["log_rate"] = did.twfe(logs, plain).effects()[0]
     for name in ("att_gt", "imputation"):

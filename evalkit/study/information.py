@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from .. import cea
-from ..core import Exhibit, Flow, Message, Psa
+from ..core import Exhibit, Message, Psa
 from .build import column, figure, message, table
 from .case import Case
 
@@ -19,9 +21,8 @@ SPLIT = {("wage", True): "paid_leave", ("nursing", False): "care"}
 WAGES = ("own_wage", "pool_wage", "disposable_income")
 
 
-def inventory_table(case: Case, money: Money, flows: tuple[Flow, ...], delay: Any) -> Exhibit:
-    """Who pays and who saves, by kind of cost (GB/T 6721 classes); transfers net to nil for society."""
-    frame = cea.impact_inventory(money.draws, money.costs, flows, delay=delay, seed=case.seed)
+def inventory_table(case: Case, money: Money, frame: pd.DataFrame) -> Exhibit:
+    """Who pays and who saves, by kind of cost (GB/T 6721 classes); `frame` as `cea.impact_inventory`."""
     columns = (
         column("cost_kind", "message"),
         *(column(f"perspective_{p}", "money") for p in cea.PERSPECTIVES),

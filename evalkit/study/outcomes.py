@@ -7,7 +7,7 @@ from typing import Any
 from ..core import Exhibit, Section
 from .build import column, figure, message, prose, section, table
 from .case import Case
-from .economics import MONEY_COLUMNS, money_cells
+from .roll_up import money_exhibits
 
 
 def project_values(results: dict[str, Any], key: str) -> Any:
@@ -94,11 +94,4 @@ def economics(case: Case) -> Section:
     """What the evaluated projects of this place cost and saved the fund."""
     if not case.projects:
         return section("economics", [prose(case, "economics_none", [message("effects.none")])])
-    columns = (column("project_id"), column("title"), *MONEY_COLUMNS)
-    rows = [
-        [code, project_values(r, "title"), *money_cells(r["economics"]["decision"])]
-        for code, r in case.projects.items()
-    ]
-    notes = [message("note.money_reading"), message("note.confidence")]
-    shown = table(case, "economics_projects", columns, rows, source="economics", n=len(rows), notes=notes)
-    return section("economics", [shown])
+    return section("economics", money_exhibits(case))

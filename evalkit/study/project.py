@@ -10,6 +10,7 @@ import numpy as np
 from .. import assess, did
 from ..core import Column, Design, EffectPath, Message, Panel, Score, Section, to_plain
 from . import economics as money
+from .assumptions import scenario_table
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .cheers import cheers_table
@@ -60,7 +61,7 @@ def summary(case: Case) -> Section:
         "p_value": effect.p_value,
         "averted": float(ev.averted.estimate[0]),
     }
-    words = [verdict_message(effect, ev.level, ev.gates), money.decision_message(ev.money.fund)]
+    words = [verdict_message(effect, ev.level, ev.gates), money.decision_message(ev.money.fund, ev.gates)]
     return section(
         "summary",
         [facts(case, "project_facts", items, source="project"), prose(case, "project_findings", words)],
@@ -261,9 +262,9 @@ def economics(case: Case) -> Section:
         averted=d.averted_cases, bcr=d.bcr, bcr_low=d.bcr_low, bcr_high=d.bcr_high, dominance=d.dominance,
         group=case.project, as_of=case.as_of,
     )  # fmt: skip
-    found = money.decision_section(case, ev.money)
-    robust = robust_figure(case, ev.money, ev.trends)
-    exhibits = (*found.exhibits, *((robust,) if robust else ()), cheers_table(case, ev))
+    found = money.decision_section(case, ev.money, ev.gates)
+    more = (scenario_table(case, ev), robust_figure(case, ev.money, ev.trends), cheers_table(case, ev))
+    exhibits = (*found.exhibits, *(e for e in more if e is not None))
     return replace(found, exhibits=exhibits, scores=scores)
 
 
@@ -273,6 +274,6 @@ def conclusion(case: Case) -> Section:
     words = [
         verdict_message(ev.effect, ev.level, ev.gates),
         message(f"evidence.{ev.level}"),
-        money.decision_message(ev.money.fund),
+        money.decision_message(ev.money.fund, ev.gates),
     ]
     return section("verdict", [prose(case, "verdict_words", words)])

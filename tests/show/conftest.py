@@ -197,6 +197,12 @@ def amounts(rng: np.random.Generator) -> dict[str, dict[str, Any]]:
             "total": 10_000,
             "threshold": 50_000,
         },
+        "ce_planes": {
+            "rows": [
+                {"label": "①", "mean": [12.0, -3e5], "cov": [[30.0, -9e5], [-9e5, 4e10]]},
+                {"label": "②", "mean": [-4.0, 2e5], "cov": [[90.0, -4e6], [-4e6, 3e11]]},
+            ]
+        },
         "ceac": {
             "threshold": grid.tolist(),
             "series": [

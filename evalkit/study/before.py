@@ -1,0 +1,85 @@
+"""What the periods before the start say of a design: were units chosen at a peak, and were trends apart already?
+
+Both compare enrolled and other units among periods before the start only, as if the programme had begun there. Failing
+takes a causal reading away; passing proves nothing and raises no evidence level (`methods.md` 2 and 4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .. import did
+from ..core import Design, Gate, Panel, UserError
+from .verdict import verdict
+
+LAST = 4
+"""Periods before the start that are examined where no selection window is known."""
+
+
+def selection_peak(panel: Panel, design: Design, outcome: str) -> Gate:
+    """Were the enrolled chosen at a peak? The selection window against the periods before it.
+
+    Fails where the interval of the ratio lies above no change: what follows a peak is a return, not an effect. With a
+    declared window it is information, for the window is no part of the baseline; without one the last four periods
+    before the start are examined and a failure is a warning. Not examined (`passed` None) with fewer than two periods
+    before the window, or where the comparison is not testable.
+    """
+    window, (low, high) = design.selection_window, _places(panel, design)
+    word = _as_if(panel, outcome, low, high + 1) if low >= 2 else None
+    return Gate(
+        name="selection_peak",
+        severity="warn" if window is None else "info",
+        passed=None if word is None else word != "higher",
+        detail={"first": str(panel.times[max(low, 0)]), "last": str(panel.times[max(high, 0)])},
+    )
+
+
+def placebo_start(panel: Panel, design: Design, outcome: str) -> Gate:
+    """Did the two groups part before anything was done? As if it had begun in the middle of the usable pre-period.
+
+    Usable: before the start and outside the selection window. Fails where the interval of the ratio excludes no change.
+    """
+    first = _start(panel)
+    low, high = _places(panel, design) if design.selection_window else (first, first)
+    usable = [t for t in range(first) if not low <= t <= high]
+    word = _as_if(panel, outcome, usable[len(usable) // 2], first, usable) if len(usable) >= 4 else None
+    return Gate(
+        name="placebo_start",
+        severity="warn",
+        passed=None if word is None else word == "insufficient",
+        detail={"start": str(panel.times[usable[len(usable) // 2]]) if usable else "–"},
+    )
+
+
+def _start(panel: Panel) -> int:
+    return int(panel.cohort[panel.ever_treated].min())
+
+
+def _places(panel: Panel, design: Design) -> tuple[int, int]:
+    """First and last period of the selection window, or of the last periods before the start; −1 outside the panel."""
+    first = _start(panel)
+    if design.selection_window is None:
+        return first - LAST, first - 1
+    low, high = (panel.times.index(w) if w in panel.times else -1 for w in design.selection_window)
+    return low, min(high, first - 1)
+
+
+def _as_if(panel: Panel, outcome: str, start: int, stop: int, keep: list[int] | None = None) -> str | None:
+    """Verdict of a programme that began in period `start`, seen until before `stop`; None where not testable."""
+    kept = np.array([t for t in range(stop) if keep is None or t in keep])
+    earlier = replace(
+        panel,
+        times=tuple(panel.times[t] for t in kept),
+        outcomes={outcome: panel.outcomes[outcome][:, kept]},
+        exposure=None if panel.exposure is None else panel.exposure[:, kept],
+        completeness=None if panel.completeness is None else panel.completeness[:, kept],
+        covariates={},
+        cohort=np.where(panel.ever_treated, int(np.searchsorted(kept, start)), panel.cohort),
+    )
+    try:
+        word = verdict(did.ppml(earlier, Design(outcomes=(outcome,))).effects()[0])
+    except UserError:
+        return None
+    return None if word == "not_testable" else word

@@ -1,0 +1,86 @@
+"""The money of a place adds up its projects, says whose it is, and never concludes more than they do."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+from bench import Bench, cells, project_results
+
+from evalkit import text
+from evalkit.show import render
+from evalkit.study.case import Case
+from evalkit.study.roll_up import money_exhibits, payers_table, sets_table, words
+
+pytestmark = pytest.mark.xdist_group("study")
+
+
+def city(tiny: Bench, projects: int, **decision: object) -> Case:
+    """The tiny city with several copies of its project, each with the given cells of its decision."""
+    one = project_results(tiny)
+    copies = {}
+    for i in range(projects):
+        other = copy.deepcopy(one)
+        other["economics"]["decision"].update(decision)
+        copies[f"P{i + 1}"] = other
+    return replace(tiny.cases["city"], projects=copies)
+
+
+def test_the_fund_line_of_the_payers_is_the_account_of_the_decision(tiny: Bench) -> None:
+    """Programme cost by payer is the decision's own, and the three parties add up to society where nobody else pays."""
+    found = project_results(tiny)["economics"]
+    for party in ("fund", "employer", "society"):
+        cost, saved, net = found["payers"][party]
+        assert cost == pytest.approx(found["perspectives"][party]["programme_cost"], rel=1e-9)
+        assert net == pytest.approx(saved - cost, rel=1e-9, abs=1e-6)
+    parts = [found["payers"][p][2] for p in ("fund", "employer", "worker")]
+    assert sum(parts) == pytest.approx(found["payers"]["society"][2], rel=1e-6)
+
+
+def test_totals_by_payer_add_up(tiny: Bench) -> None:
+    """The last rows are the sums over projects, one a payer."""
+    shown = payers_table(city(tiny, 3)).data["rows"]
+    assert len(shown) == 4 * 4
+    for i, total in enumerate(shown[-4:]):
+        for cell in (2, 3, 4):
+            assert total[cell] == pytest.approx(sum(row[cell] for row in shown[i:12:4]), abs=1e-6)
+
+
+@pytest.mark.parametrize(("low", "high", "word"), [(-9e5, 4e5, "covers"), (2e5, 4e5, "excludes")])
+def test_a_total_says_insufficient_wherever_it_has_both_signs(tiny: Bench, low: float, high: float, word: str) -> None:
+    """The ends of the total are sums of ends; with both signs it reads insufficient evidence in three languages."""
+    said = words(city(tiny, 2, npv=(low + high) / 2, npv_low=low, npv_high=high))
+    total = next(m for m in said if m.key.startswith("roll_up.total"))
+    assert total.key == f"roll_up.total_{word}"
+    assert (total.values["low"]["yuan"], total.values["high"]["yuan"]) == (2 * low, 2 * high)
+    for lang, insufficient in (("zh-Hans", "证据不足"), ("zh-Hant", "證據不足"), ("en", "Insufficient evidence")):
+        assert text.say(total, lang).startswith(insufficient) == (word == "covers")
+
+
+def test_a_refused_project_shows_its_cost_and_no_mean(tiny: Bench) -> None:
+    """Where degrees of freedom allow no mean, cost stands alone: no saving by payer, no dominance, no total."""
+    case = city(tiny, 2, refused="cea.refused.low_df", npv=None, averted_cost=None, bcr=None)
+    assert all(row[3] is None and row[4] is None for row in payers_table(case).data["rows"][:8])
+    assert [row[5] for row in sets_table(case).data["rows"]] == [None, None]
+    assert not [m for m in words(case) if m.key.startswith("roll_up.total")]
+
+
+def test_no_threshold_gives_a_verdict(tiny: Bench) -> None:
+    """The conclusion of a project in its city is the project's own, made at the fund's account alone."""
+    found = project_results(tiny)["economics"]
+    said = cells(tiny.section("city", "economics"), "economics_sets", "conclusion")
+    assert [m["key"] for m in said] == [f"conclusion.{found['verdict']}"]
+
+
+@pytest.mark.parametrize("projects", [1, 3, 6, 7])
+def test_figures_name_every_project_or_stand_back(tiny: Bench, projects: int) -> None:
+    """Up to six projects share a plane and a curve figure with a key; with more only the tables remain."""
+    case = city(tiny, projects)
+    shown = {e.id: e for e in money_exhibits(case) if e is not None}
+    assert ("economics_planes" in shown) == ("economics_curves" in shown) == (projects <= 6)
+    for exhibit in shown.values():
+        assert render(exhibit, "en")
+    if projects in (3, 6):
+        keys = [n for n in shown["economics_planes"].notes if n.key == "note.mark"]
+        assert [n.values["code"] for n in keys] == list(case.projects)
