@@ -38,7 +38,10 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
     facts = facts_of(path, shares)
     rule = _rule(shares, method)
     scores, vcov = (None, None) if rule is None else _covariance(shares, rule)
-    path = replace(path, scores=scores, vcov=vcov, vcov_rule=rule or "", inference=())
+    terms = tuple(
+        replace(t, n_treated_clusters=int(n)) if n else t for t, n in zip(path.terms, facts.treated)
+    )  # of an aggregate those of all its cohorts
+    path = replace(path, terms=terms, scores=scores, vcov=vcov, vcov_rule=rule or "", inference=())
     placebos = permutation.placebos(panel, path.method, path.design) if method == "permutation" else None
     context = Context(
         path=path,

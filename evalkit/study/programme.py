@@ -31,6 +31,7 @@ from .effects import (
 )
 from .evaluation import CONTROL_OUTCOME, MINOR, PRIMARY, overall, pre_periods, with_outcome
 from .project import averted_table, paths_figure
+from .synthetic import synthetic_exhibits, synthetic_of
 from .trends import Trends, trend_exhibits, trends_of
 from .verdict import diagnostics, evidence_level, verdict, verdict_message
 
@@ -217,9 +218,10 @@ def mean_paths(case: Case, ev: Programme) -> Any:
 
 
 def robustness(case: Case) -> Section:
-    """The answer without each place in turn, and by other inference rules."""
+    """The answer without each place in turn, against a synthetic path, if trends part, and by other inference rules."""
     ev = evaluate(case)
-    logs = ev.logs
+    logs, synthetic = ev.logs, synthetic_of(ev.logs, ev.design)
+    label = "axis.mean_log" if ev.panel.exposure is None else "show.axis.log_rate"
     frame = left_out(ev)
     payload = {
         "rows": [
@@ -243,10 +245,13 @@ def robustness(case: Case) -> Section:
             n=len(frame),
             alt={"low": float(np.exp(frame.estimate.min())), "high": float(np.exp(frame.estimate.max()))},
         ),
+        *synthetic_exhibits(case, ev.effect, synthetic, label),
         *trend_exhibits(case, ev.trends),
         rules_table(case, rows),
     ]
-    return section("robustness", exhibits)
+    effects = {} if synthetic.path is None else {"synthetic_did": to_plain(synthetic.path)}
+    sources = () if synthetic.path is None else synthetic.path.sources
+    return section("robustness", exhibits, effects=effects, sources=sources)
 
 
 def rules_table(case: Case, rows: list[list[Any]]) -> Any:
