@@ -12,6 +12,7 @@ from .cross_section import section_effect
 from .gap import gap
 from .inference import fit_path, inference
 from .influence import effective_clusters, leave_one_out
+from .joint import pretrend_test
 from .outcomes import outcomes
 from .placebo import placebo
 from .power import power
@@ -47,6 +48,7 @@ __all__ = [
     "ppml",
     "ppml_event_study",
     "pretrend_power",
+    "pretrend_test",
     "section_effect",
     "separated",
     "simulated_size",
