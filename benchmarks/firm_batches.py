@@ -27,7 +27,7 @@ KEYS = ("design", "batches", "treated", "size_log_sd", "shock_sd", "treated_sd",
 
 def grid() -> Iterator[Row]:
     """The cells of the study."""
-    for batches, treated in ((6, 3), (12, 6), (12, 3), (24, 12), (32, 4)):
+    for batches, treated in ((6, 3), (12, 6), (12, 3), (24, 12)):
         for skew in (0.0, 1.0, 1.8):
             for shock in (0.0, 0.1, 0.3):
                 yield _cell("firms", batches, treated, skew, shock)
@@ -37,6 +37,9 @@ def grid() -> Iterator[Row]:
     for treated in (2, 3, 6, 10):
         for which in ("largest", "mixed"):
             yield _cell(f"city_by_industry_{which}", 21, treated, 1.2, 0.1, mean_cases=20.0)
+    for skew in (0.0, 1.8):
+        for shock in (0.0, 0.3):
+            yield _cell("firms", 32, 4, skew, shock)
 
 
 def _cell(

@@ -39,8 +39,12 @@ PUBLIC = {
         ESTIMATORS SyntheticWeights att_gt bacon balance breakdown counterfactual effective_clusters
         etwfe event_study first_difference gap honest imputation inference informative leave_one_out
         log_rate outcomes panel_effect placebo power ppml ppml_event_study pretrend_power
+<<<<<<< HEAD
         section_effect separated simulated_size sunab synthetic_control synthetic_did
         synthetic_weights trend_evidence twfe two_stage
+=======
+        pretrend_test section_effect separated simulated_size sunab trend_evidence twfe two_stage
+>>>>>>> router
     """,
     "evalkit.show": """
         FIGURES check_exhibits display figure_png render

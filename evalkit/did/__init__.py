@@ -15,6 +15,7 @@ from .balance import balance
 from .gap import gap
 from .inference import fit_path, inference
 from .influence import effective_clusters, leave_one_out
+from .joint import pretrend_test
 from .outcomes import outcomes
 from .placebo import placebo
 from .power import power
@@ -56,6 +57,7 @@ __all__ = [
     "ppml",
     "ppml_event_study",
     "pretrend_power",
+    "pretrend_test",
     "section_effect",
     "separated",
     "simulated_size",

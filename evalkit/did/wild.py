@@ -10,6 +10,12 @@ request. The p-value is the share of draws with |t*| ≥ |t|, the identity draw 
 below 2/2^G. For a Poisson fit this is the score bootstrap of its last weighted least-squares step (Kline & Santos 2012,
 J. Econometric Methods 1:23), restricted along the linearisation.
 
+Who is served through `did.inference(..., method="wild")`: rows of one regression by this module (linear models, event
+studies, Poisson); rows of an estimator that is none (ATT(g,t), imputation, two-stage) and rows over several outcomes by
+`cluster_draws` of their scores. Refused: one treated or one comparison cluster, and panels whose cluster scores are not
+held (every unit its own cluster beyond `reader.LISTED`). p and interval of 21 clusters, all signs, take a tenth of a
+second; each further cluster would double that, so beyond it 9,999 draws stand in.
+
 Appendix only (`methods.md` 1): with few or unequal treated clusters its size reaches 21 %.
 Cameron, Gelbach & Miller 2008 (REStat 90:414); Webb 2023 (CJE 56:839); Roodman et al. 2019 (Stata J. 19:4).
 """
