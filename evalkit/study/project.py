@@ -26,6 +26,7 @@ from .effects import (
     ratio_row,
 )
 from .evaluation import PRIMARY, Evaluation, coarser, evaluate
+from .groups import group_table
 from .paid import routes_exhibit
 from .quality import gates_table
 from .robustness import balance_table
@@ -272,6 +273,7 @@ def economics(case: Case) -> Section:
     more = (
         scenario_table(case, ev),
         routes_exhibit(case, ev),
+        group_table(case, ev),
         robust_figure(case, ev.money, ev.trends),
         cheers_table(case, ev),
     )
