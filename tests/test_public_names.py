@@ -21,9 +21,9 @@ PUBLIC = {
         training_results unit_cost verdict wilson with_margins yearly_ledger
     """,
     "evalkit.cea": """
-        Draws PERSPECTIVES Pooled Portfolio RatioSet RiskAverse Schedule UnitCosts accounts annuity
-        averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_payer ceac ceaf
-        convert daly decide decision_table discount_factor dominance draw draw_all enbs evpi evppi
+        Draws PERSPECTIVES Pooled Portfolio RatioSet RiskAverse RouteGap Schedule UnitCosts accounts annuity
+        averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_payer cash_in_window ceac ceaf
+        compare_routes convert daly decide decision_table discount_factor dominance draw draw_all enbs evpi evppi
         evsi expected_loss fade fieller frontier frontier_of_means grade_groups icer icer_table
         impact_inventory in_prices inflate inmb life_annuity net nmb one_way pool portfolio
         present_value price_years programme_flows psa_from_arrays read_psa risk_averse

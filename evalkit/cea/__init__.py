@@ -25,6 +25,7 @@ from .pooling import Pooled, pool
 from .portfolio import Portfolio, portfolio
 from .prices import convert, inflate, price_years
 from .robust import breakdown_mbar, robust_decision
+from .routes import RouteGap, cash_in_window, compare_routes
 from .scenarios import decision_table, fade, scenarios
 from .sensitivity import breakeven, one_way, tornado, two_way
 from .unit_costs import UnitCosts, grade_groups, unit_costs
@@ -37,6 +38,7 @@ __all__ = [
     "Portfolio",
     "RatioSet",
     "RiskAverse",
+    "RouteGap",
     "Schedule",
     "UnitCosts",
     "accounts",
@@ -47,8 +49,10 @@ __all__ = [
     "breakeven",
     "budget_impact",
     "by_payer",
+    "cash_in_window",
     "ceac",
     "ceaf",
+    "compare_routes",
     "convert",
     "daly",
     "decide",

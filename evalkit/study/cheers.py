@@ -20,10 +20,10 @@ PLACES = {
     "design": (3, 5, 6, 7, 11, 12),
     "effect": (16, 17),
     "robustness": (18,),
-    "economics": (8, 9, 10, 14, 15, 20, 22, 24, 27),
+    "economics": (8, 9, 10, 14, 15, 19, 20, 22, 24, 27),
 }
 """Items by the section of the report in which they are answered."""
-NOT_HERE = (4, 13, 19, 21, 25, 28)
+NOT_HERE = (4, 13, 21, 25, 28)
 """Items that do not apply or that the run cannot know, each with its reason (`cheers.<n>.why`)."""
 
 

@@ -27,6 +27,8 @@ from .effects import (
     ratio_row,
 )
 from .evaluation import PRIMARY, Evaluation, coarser, evaluate
+from .groups import group_table
+from .paid import routes_exhibit
 from .quality import gates_table
 from .robustness import balance_table
 from .trends import robust_figure, trend_exhibits
@@ -263,7 +265,13 @@ def economics(case: Case) -> Section:
         group=case.project, as_of=case.as_of,
     )  # fmt: skip
     found = money.decision_section(case, ev.money, ev.gates)
-    more = (scenario_table(case, ev), robust_figure(case, ev.money, ev.trends), cheers_table(case, ev))
+    more = (
+        scenario_table(case, ev),
+        routes_exhibit(case, ev),
+        group_table(case, ev),
+        robust_figure(case, ev.money, ev.trends),
+        cheers_table(case, ev),
+    )
     exhibits = (*found.exhibits, *(e for e in more if e is not None))
     return replace(found, exhibits=exhibits, scores=scores)
 

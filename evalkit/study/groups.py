@@ -1,0 +1,149 @@
+"""For whom: injuries averted by size and risk class of the firm, by sex and age of the injured.
+
+Groups of firms are estimated among themselves. Groups of people split the cases, not the insured: their exposure is not
+known by sex or age, so every group keeps the exposure of its firms and its ratio is one of cases. No table of the
+offices holds household registration, so migrants are not told apart. Equity weights are never applied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .. import did
+from ..core import Design, Exhibit, Panel, UserError
+from ..data.check import quarter_of, recognised
+from .build import column, message, table
+from .case import Case
+from .disclosure import counts_hidden, masked, threshold
+from .effects import interval, ratio
+from .evaluation import PRIMARY, headline
+
+if TYPE_CHECKING:
+    from .evaluation import Evaluation
+
+FEWEST_FIRMS = 10
+"""Enrolled firms below which nothing about a group of firms is printed."""
+AGES = (30, 45)
+SIZES = ("micro", "small", "medium", "large")
+COLUMNS = (
+    column("group_by", "message"),
+    column("group", "message"),
+    column("enrolled_firms", "int"),
+    column("observed", "number", 0),
+    column("mu0", "number", 1),
+    column("averted", "number", 1),
+    column("interval", "interval", 1),
+    column("rate_ratio", "number", 3),
+)
+
+
+def group_table(case: Case, ev: Evaluation) -> Exhibit | None:
+    """One row per group; None where no dimension has two groups."""
+    rows: list[list[Any]] = []
+    hiding = False
+    for dimension, panels in (*firm_groups(case, ev.panel), *people_groups(case, ev.panel)):
+        if len(panels) < 2:
+            continue
+        own = [group_row(dimension, name, panel, ev.design) for name, panel in panels.items()]
+        hidden = hidden_groups(case, own)
+        hiding |= any(hidden)
+        rows += [masked(row, hide, (3, 4, 5, 6, 7)) for row, hide in zip(own, hidden)]
+    if not rows:
+        return None
+    notes = [message("note.groups"), message("note.averted_reading")]
+    if hiding:
+        notes.append(message("note.suppressed", threshold=threshold(case)))
+    return table(case, "economics_groups", COLUMNS, rows, source="model", notes=notes)
+
+
+def hidden_groups(case: Case, rows: list[list[Any]]) -> list[bool]:
+    """Groups with too few cases or firms; never exactly one, whose number the total would give back."""
+    hidden = [a or row[2] < FEWEST_FIRMS for a, row in zip(counts_hidden(case, [row[3] for row in rows]), rows)]
+    if sum(hidden) == 1 and len(rows) > 1:
+        hidden[min((row[3], i) for i, row in enumerate(rows) if not hidden[i])[1]] = True
+    return hidden
+
+
+def firm_groups(case: Case, panel: Panel) -> list[tuple[str, dict[str, Panel]]]:
+    """Dimension → group → panel of its firms."""
+    enrolled = case.tables["enrolment"].query("project_id == @case.project").set_index("unit_id")
+    out = []
+    for dimension, frame, name in (
+        ("size_band", enrolled, "size_band"),
+        ("risk_class", case.tables.get("enterprise", pd.DataFrame(columns=["unit_id"])), "risk_class"),
+    ):
+        if name not in frame.columns:
+            continue
+        keyed = frame if frame.index.name == "unit_id" else frame.set_index("unit_id")
+        label = pd.Series(panel.units).map(keyed[name]).dropna().astype(str).str.removesuffix(".0")
+        known = sorted(label.unique(), key=lambda g: (SIZES.index(g) if g in SIZES else 0, g))
+        members = {g: np.isin(np.arange(panel.n_units), label.index[label == g]) for g in known}
+        out.append((dimension, {g: _firms(panel, m) for g, m in members.items()}))
+    return out
+
+
+def people_groups(case: Case, panel: Panel) -> list[tuple[str, dict[str, Panel]]]:
+    """Dimension → group → panel of all firms with the cases of that group alone."""
+    claims = case.tables["claim"]
+    own = claims[recognised(claims) & claims.situation.isin(case.plan.settings["avertable_situations"])]
+    when = pd.to_datetime(own.injury_date)
+    age = when.dt.year - own.birth_year if "birth_year" in own else pd.Series(np.nan, index=own.index)
+    band = np.select([age.isna(), age < AGES[0], age < AGES[1]], ["", "young", "middle"], "older")
+    sex = own.sex if "sex" in own else pd.Series(None, index=own.index, dtype=object)
+    quarter = quarter_of(own.injury_date)
+    out = []
+    for dimension, label, known in (
+        ("sex", sex.astype(object), ("female", "male")),
+        ("age", pd.Series(band, index=own.index), ("young", "middle", "older")),
+    ):
+        found = {g: _cases(panel, own.unit_id[label == g], quarter[label == g]) for g in known if (label == g).any()}
+        out.append((dimension, {g: replace(panel, outcomes={PRIMARY: y}) for g, y in found.items()}))
+    return out
+
+
+def group_row(dimension: str, name: str, panel: Panel, design: Design) -> list[Any]:
+    """Cells of `COLUMNS`; counts alone where the group carries no estimate."""
+    cases = panel.outcomes[PRIMARY]
+    head = [message(f"group_by.{dimension}"), message(f"{dimension}.{name}"), int(panel.ever_treated.sum())]
+    if dimension == "risk_class":
+        head[1] = message("name.plain", name=name)
+    try:
+        path = headline(panel, replace(design, outcomes=(PRIMARY,)))
+        averted = did.inference(path.averted(), panel).effects()[0]
+        assert path.mu0 is not None and path.observed is not None
+        return [*head, float(path.observed[0]), float(path.mu0[0]), averted.estimate, interval(averted),
+                ratio(path.effects()[0])]  # fmt: skip
+    except (UserError, ValueError):
+        return [*head, float(np.nansum(cases[panel.treated])), None, None, None, None]
+
+
+def _firms(panel: Panel, members: np.ndarray) -> Panel:
+    """The panel of some of its units, clusters numbered anew."""
+    codes, cluster = np.unique(panel.cluster[members], return_inverse=True)
+    return replace(
+        panel,
+        units=tuple(u for u, m in zip(panel.units, members) if m),
+        outcomes={PRIMARY: panel.outcomes[PRIMARY][members]},
+        exposure=None if panel.exposure is None else panel.exposure[members],
+        completeness=None if panel.completeness is None else panel.completeness[members],
+        cohort=panel.cohort[members],
+        cluster=cluster,
+        cluster_names=tuple(panel.cluster_names[c] for c in codes),
+        covariates={},
+        weight=None,
+        strata=None,
+        dose=None,
+    )
+
+
+def _cases(panel: Panel, units: pd.Series, quarters: pd.Series) -> np.ndarray:
+    """(N, T) number of the given claims by firm and quarter."""
+    u, t = pd.Index(panel.units).get_indexer(units), pd.Index(panel.times).get_indexer(quarters)
+    inside = (u >= 0) & (t >= 0)
+    out = np.zeros((panel.n_units, panel.n_periods))
+    np.add.at(out, (u[inside], t[inside]), 1.0)
+    return out

@@ -1,0 +1,55 @@
+"""Who benefits: groups share out the cases, small ones stay hidden, and none is told apart that no table holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bench import Bench
+
+from evalkit.study.disclosure import HIDDEN, threshold
+from evalkit.study.evaluation import PRIMARY, Evaluation, evaluate
+from evalkit.study.groups import FEWEST_FIRMS, firm_groups, group_table, people_groups
+
+pytestmark = pytest.mark.xdist_group("study")
+
+
+@pytest.fixture(scope="module")
+def evaluation(tiny: Bench) -> Evaluation:
+    return evaluate(tiny.cases["project"])
+
+
+def test_groups_share_out_the_firms_and_the_cases(tiny: Bench, evaluation: Evaluation) -> None:
+    """Firm groups hold every firm once; sexes and ages hold every avertable case once, on the exposure of all."""
+    case, panel = tiny.cases["project"], evaluation.panel
+    for _, panels in firm_groups(case, panel):
+        assert sum(p.n_units for p in panels.values()) == panel.n_units
+        assert sum(p.outcomes[PRIMARY].sum() for p in panels.values()) == panel.outcomes[PRIMARY].sum()
+        assert all(len(p.cluster_names) == len(set(p.cluster.tolist())) for p in panels.values())
+    for _, panels in people_groups(case, panel):
+        total = np.sum([p.outcomes[PRIMARY] for p in panels.values()], axis=0)
+        np.testing.assert_array_equal(total, panel.outcomes[PRIMARY])
+        assert all(p.exposure is panel.exposure for p in panels.values())
+
+
+def test_small_groups_are_hidden_and_cannot_be_had_from_the_total(tiny: Bench, evaluation: Evaluation) -> None:
+    """Below the threshold of cases or firms every figure of a group is hidden, and never just one of a dimension."""
+    case = tiny.cases["project"]
+    rows = group_table(case, evaluation).data["rows"]
+    hidden = [row for row in rows if row[3] == HIDDEN or row[3] == {"key": HIDDEN.key, "values": {}}]
+    for row in rows:
+        if row in hidden:
+            assert all(cell is None or cell == row[3] for cell in row[3:])
+        else:
+            assert row[3] >= threshold(case)
+            assert row[2] >= FEWEST_FIRMS
+    for key in {row[0]["key"] for row in rows}:
+        assert sum(row[0]["key"] == key for row in hidden) != 1
+
+
+def test_observed_less_expected_is_what_was_averted(tiny: Bench, evaluation: Evaluation) -> None:
+    """In every group shown averted is expected less observed, and the ratio is observed over expected."""
+    rows = [r for r in group_table(tiny.cases["project"], evaluation).data["rows"] if isinstance(r[4], float)]
+    assert rows
+    for row in rows:
+        assert row[5] == pytest.approx(row[4] - row[3])
+        assert row[7] == pytest.approx(row[3] / row[4])
