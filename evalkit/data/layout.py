@@ -16,6 +16,8 @@ import pandas as pd
 from ..core import UserError
 
 Frequency = Literal["year", "quarter", "month"]
+BLOCK = 4_096
+"""Units looked at together: their rows stay in cache."""
 SPAN = 100_000
 """Whole numbers within this range are looked up in a table."""
 
@@ -46,9 +48,14 @@ class Layout:
         """(N,) the value of every unit, and (N,) True where a unit has two; NaN equals NaN."""
         if self.cell is None:
             wide = values.reshape(self.shape)
-            own = wide[:, 0].copy()
-            differ = (wide != own[:, None]) & ((wide == wide) | (own == own)[:, None])
-            return own, differ.any(axis=1)
+            own, differ = wide[:, 0].copy(), np.zeros(len(wide), dtype=bool)
+            for start in range(0, len(wide), BLOCK):
+                at = slice(start, start + BLOCK)
+                other = wide[at] != own[at, None]
+                if other.any():
+                    other &= (wide[at] == wide[at]) | (own[at] == own[at])[:, None]
+                    differ[at] = other.any(axis=1)
+            return own, differ
         unit = self.cell // len(self.times)
         own = np.empty(len(self.units), dtype=values.dtype)
         own[unit] = values

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from ..core import NEVER, Dropped, Panel, UserError
-from .layout import Frequency, Layout, layout, ordinal
+from .layout import BLOCK, Frequency, Layout, layout, ordinal
 
 
 def panel(
@@ -115,7 +116,8 @@ def _ledger(units: np.ndarray, reasons: np.ndarray) -> tuple[Dropped, ...]:
 
 
 def _names(labels: np.ndarray) -> tuple[str, ...]:
-    return tuple(map(str, labels.tolist()))
+    parts = (labels[start : start + BLOCK].tolist() for start in range(0, len(labels), BLOCK))
+    return tuple(map(str, chain.from_iterable(parts)))
 
 
 def _known(frame: pd.DataFrame, columns: Sequence[str]) -> None:

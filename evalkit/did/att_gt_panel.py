@@ -44,12 +44,12 @@ def solve(sample: Sample, method: str) -> Solved:
     sample, method = sample.sorted(), method if sample.covariates else "reg"
     models: dict[Group, TwoByTwo] = {}
     refused: dict[int, str] = {}
-    start: tuple[int, np.ndarray | None] = (-1, None)
+    last: tuple[Group, np.ndarray | None] | None = None
     levels = _levels(sample) if sample.fixed else {}
     for group in _groups(sample):
         try:
-            models[group] = _model(sample, group, method, start[1] if start[0] == group.cohort else None, levels=levels)
-            start = (group.cohort, models[group].gamma)
+            models[group] = _model(sample, group, method, _start(sample, group, last), levels=levels)
+            last = (group, models[group].gamma)
         except NotEstimable as error:
             refused |= {int(i): error.reason for i in group.cells}
     if not models:
@@ -61,6 +61,17 @@ def solve(sample: Sample, method: str) -> Solved:
         estimate[[column[i] for i in group.cells]] = model.estimate
     part = _part(sample, models, column, estimate, method)
     return Solved(kept=kept, estimate=estimate, part=part, refused=tuple(sorted(refused.items())))
+
+
+def _start(sample: Sample, group: Group, last: tuple[Group, np.ndarray | None] | None) -> np.ndarray | None:
+    """A first guess of the odds from those of the same cohort among other controls, which differ in number."""
+    if last is None or last[1] is None or last[0].cohort != group.cohort:
+        return None
+    spans = ([sample.span(c) for c in g.controls] for g in (last[0], group))
+    before, now = (sum(s.stop - s.start for s in own) for own in spans)
+    gamma = last[1].copy()
+    gamma[0] += np.log(before / now)
+    return gamma
 
 
 def _groups(sample: Sample) -> list[Group]:
@@ -165,8 +176,8 @@ def _influence(
     width: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(n, width) influence and (n, S) response weights of units of one cohort."""
-    psi = np.zeros((units.stop - units.start, width))
-    pull = np.zeros((len(psi), len(models)))
+    psi = np.zeros((units.stop - units.start, width), order="F")
+    pull = np.zeros((len(psi), len(models)), order="F")
     psi[:, len(column) :] = size_influence(sample, cohort, units)
     y = sample.y[units]
     for s, (group, model) in enumerate(models.items()):

@@ -55,17 +55,20 @@ class Sample:
         return np.r_[0, np.cumsum(np.bincount(self.cohort)[self.labels])]
 
     def sorted(self) -> Sample:
-        """The sample with its units by cohort, then cluster, so that cohorts are slices; itself where they are."""
-        order = self.order
-        if bool((order == np.arange(len(order))).all()):
-            return self
+        """The sample with its units by cohort, then cluster, so that cohorts are slices; each period of y is contiguous,
+        and covariates that do not change over time have one column.
+        """
+        order, y = self.order, np.empty(self.y.shape, order="F")
+        for at in _slices(len(order)):
+            y[at] = self.y[order[at]]
+        covariates = tuple(c[:, :1] for c in self.covariates) if self.fixed else self.covariates
         return replace(
             self,
-            y=self.y[order],
+            y=y,
             cohort=self.cohort[order],
             cluster=self.cluster[order],
             weight=None if self.weight is None else self.weight[order],
-            covariates=tuple(c[order] for c in self.covariates),
+            covariates=tuple(c[order] for c in covariates),
         )
 
     def span(self, cohort: int) -> slice:
@@ -76,7 +79,7 @@ class Sample:
     @cached_property
     def design(self) -> np.ndarray:
         """(N, p) a column of ones and covariates that do not change over time."""
-        return np.column_stack([np.ones(len(self.y)), *(c[:, 0] for c in self.covariates)])
+        return np.array([np.ones(len(self.y)), *(c[:, 0] for c in self.covariates)]).T
 
     @cached_property
     def ones(self) -> np.ndarray:
@@ -86,7 +89,7 @@ class Sample:
     def fixed(self) -> bool:
         """True where covariates and weights do not change over time, so that no comparison depends on the base."""
         arrays = [*self.covariates, *(() if self.weight is None else (self.weight,))]
-        return all(bool((a[at] == a[at][:, :1]).all()) for a in arrays for at in _slices(len(self.y)))
+        return all(_constant(a[at]) for a in arrays for at in _slices(len(self.y)))
 
     @cached_property
     def each_alone(self) -> bool:
@@ -142,6 +145,16 @@ class Sample:
                 treated[k, self.position[self.cells[i].cohort]] = True
                 control[k, [self.position[c] for c in self.cells[i].controls]] = True
         return treated, control
+
+
+def _constant(a: np.ndarray) -> bool:
+    """True where every row of (n, T) holds one number; neighbours in memory are compared, not rows one by one."""
+    if not a.flags.c_contiguous:
+        return bool((a == a[:, :1]).all())
+    t, flat = a.shape[1], a.reshape(-1)
+    same = flat[1:] == flat[:-1]
+    same[t - 1 :: t] = True
+    return bool(same.all() and (flat[::t] == flat[::t]).all())
 
 
 def _slices(n: int, size: int = BLOCK) -> Iterator[slice]:

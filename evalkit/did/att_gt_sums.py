@@ -96,7 +96,7 @@ class CrossedSums(_Base):
     correlations of the influence as it is.
     """
 
-    block = 8_192
+    block = 4_096
 
     def __init__(self, sample: Sample, cohorts: Sequence[int], group: np.ndarray, n_groups: int) -> None:
         super().__init__(sample, cohorts, group, n_groups)

@@ -21,6 +21,7 @@ from ..core import UserError
 from .cells import Cells, Row
 from .influence_part import CellCarriers, InfluencePart, SideCarriers
 from .linalg import pseudo_inverse
+from .reader import row_sums
 
 BLOCK = 4_096
 
@@ -45,15 +46,22 @@ class Wide:
 
     def blocks(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Units (B,), x (B, T, p) and y (B, T) minus their unit means, some units at a time."""
-        inside = np.flatnonzero(self.member >= 0)
+        inside, k = np.flatnonzero(self.member >= 0), self.effects.shape[2]
+        effects = self.effects - self.effects.mean(axis=1, keepdims=True)
         for start in range(0, len(inside), BLOCK):
             at = inside[start : start + BLOCK]
             x = np.empty((len(at), len(self.times), self.width))
-            x[:, :, : self.effects.shape[2]] = self.effects[self.member[at]]
-            for j, values in enumerate(self.covariates, start=self.effects.shape[2]):
-                x[:, :, j] = values[at][:, self.times]
-            y = self.y[at][:, self.times].astype(float)
-            yield at, x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
+            x[:, :, :k] = effects[self.member[at]]
+            for j, values in enumerate(self.covariates, start=k):
+                x[:, :, j] = self._centred(values, at)
+            yield at, x, self._centred(self.y, at)
+
+    def _centred(self, values: np.ndarray, units: np.ndarray) -> np.ndarray:
+        """(n, T) the sampled periods of these units minus their unit means."""
+        every = len(self.times) == values.shape[1]
+        own = np.asarray(values[units] if every else values[units][:, self.times], dtype=float)
+        own -= row_sums(own) / own.shape[1]
+        return own
 
 
 def rectangular(cells: Cells) -> bool:

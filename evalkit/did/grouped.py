@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class GroupedPart:
     moments: Moments
     design: np.ndarray
     n_obs: int
+    df_where_estimable: ClassVar[bool] = True
 
     @cached_property
     def system(self) -> System:

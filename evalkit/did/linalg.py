@@ -148,16 +148,25 @@ def check_nested(unit: np.ndarray, cluster: np.ndarray) -> None:
 
 def cluster_sums(values: np.ndarray, cluster: np.ndarray, n_clusters: int) -> np.ndarray:
     """(n_clusters, p) sums of the rows of (n, p) by cluster."""
+    if _even(cluster, n_clusters):
+        return np.asarray(values.reshape(n_clusters, -1, values.shape[1]).sum(axis=1))
     out = np.zeros((n_clusters, values.shape[1]))
     np.add.at(out, cluster, values)
     return out
 
 
+def _even(cluster: np.ndarray, n_clusters: int) -> bool:
+    """True where rows come cluster by cluster, equally many of each."""
+    size = len(cluster) // n_clusters
+    if not size or len(cluster) != size * n_clusters:
+        return False
+    return bool((cluster.reshape(-1, size) == np.arange(n_clusters)[:, None]).all())
+
+
 def cluster_grams(x: np.ndarray, cluster: np.ndarray, n_clusters: int) -> np.ndarray:
     """(n_clusters, p, p) X_g'X_g; clusters of equal size are multiplied in one batch."""
-    size = len(x) // n_clusters
-    if len(x) == size * n_clusters and (cluster.reshape(-1, size) == np.arange(n_clusters)[:, None]).all():
-        block = x.reshape(n_clusters, size, -1)
+    if _even(cluster, n_clusters):
+        block = x.reshape(n_clusters, len(x) // n_clusters, -1)
         return np.asarray(np.swapaxes(block, 1, 2) @ block)
     order = np.argsort(cluster, kind="stable")
     sizes = np.bincount(cluster, minlength=n_clusters)

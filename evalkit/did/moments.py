@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import Moments, Panel, frozen_array
 
-BLOCK = 16_384
+BLOCK = 4_096
 """Rows read at a time: a block of 20 periods stays in cache."""
 LISTED = 5_000
 """Up to this many units, each its own cluster, are listed as cells; more are known by their cross products alone."""
@@ -30,7 +30,8 @@ def cohort_moments(y: np.ndarray, cohort: np.ndarray, cluster: np.ndarray, n_clu
     edges = np.r_[0, np.cumsum(n)]
     for c in range(len(labels)):
         for start in range(edges[c], edges[c + 1], BLOCK):
-            block = y[order[start : min(start + BLOCK, edges[c + 1])]] - pivot[c]
+            block = np.asarray(y[order[start : min(start + BLOCK, edges[c + 1])]], dtype=float)
+            block -= pivot[c]
             total[c] += block.sum(axis=0)
             square[c] += block.T @ block
     shift = total / size[:, None]

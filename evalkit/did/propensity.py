@@ -100,7 +100,7 @@ def _newton(
 
     Stops after a step whose decrement was so small that the next, quadratically smaller one is lost in rounding.
     """
-    plain = sum((q.x[at] * q.weight[at, None]).T @ q.x[at] for q in pieces for at in blocks(len(q.x)))
+    plain = sum((q.x[at].T * q.weight[at]) @ q.x[at] for q in pieces for at in blocks(len(q.x)))
     inverse(plain)
     mass = float(plain[0, 0])
     gamma = np.zeros(len(plain)) if start is None else start.copy()
@@ -145,15 +145,16 @@ def _total(
 ) -> tuple[float, np.ndarray, np.ndarray, float]:
     p = len(gamma)
     loss, gradient, hessian, highest = 0.0, np.zeros(p), np.zeros((p, p)), -np.inf
-    for q in pieces:
-        for at in blocks(len(q.x)):
-            x = q.x[at]
-            score = x @ gamma
-            value, first, second = derivatives(score, q.treated, q.weight[at], told)
-            loss += value
-            gradient += first @ x
-            hessian += (x * second[:, None]).T @ x
-            highest = max(highest, float(score.max()))
+    with np.errstate(over="ignore"):
+        for q in pieces:
+            for at in blocks(len(q.x), 2 * BLOCK):
+                x = q.x[at]
+                score = x @ gamma
+                value, first, second = derivatives(score, q.treated, q.weight[at], told)
+                loss += value
+                gradient += first @ x
+                hessian += (x.T * second) @ x
+                highest = max(highest, float(score.max()))
     return loss, gradient, hessian, highest
 
 
@@ -161,8 +162,7 @@ def _logit_step(
     score: np.ndarray, treated: bool, weight: np.ndarray, told: bool
 ) -> tuple[float, np.ndarray, np.ndarray]:
     """Loss −log(probability of the group), its first and second derivative in the score, weighted."""
-    with np.errstate(over="ignore"):
-        other = 1 / (1 + np.exp(score if treated else -score))  # the probability of the other group
+    other = 1 / (1 + np.exp(score if treated else -score))  # the probability of the other group
     value = -float(weight @ np.log(np.maximum(1 - other, 1e-300))) if told else 0.0
     first = weight * other
     return value, -first if treated else first, first * (1 - other)
@@ -173,6 +173,5 @@ def _tilting_step(
 ) -> tuple[float, np.ndarray, np.ndarray]:
     if treated:
         return -float(weight @ score), -weight, np.zeros(len(score))
-    with np.errstate(over="ignore"):
-        odds = weight * np.exp(np.minimum(score, 700))
+    odds = weight * np.exp(np.minimum(score, 700))
     return float(odds.sum()), odds, odds

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -55,6 +56,7 @@ class SaturatedPart:
     control: np.ndarray
     n_obs: int
     n_params: int
+    df_where_estimable: ClassVar[bool] = True
     published: str = "cr1"
 
     @property

@@ -81,12 +81,12 @@ class TwoByTwo:
         """(n, m) ψ of units of one group; `change` (n, m) is overwritten."""
         a, u, p = pull
         eta = (-a, self.eta_treated) if treated else (u, self.eta_control)
-        features, slopes = [x * a[:, None], eta[0][:, None]], [-self.beta, eta[1][None, :]]
+        features, slopes = [x.T * a, eta[0][None, :]], [-self.beta, eta[1][None, :]]
         if self.kappa.any():
-            features.append(x * (weight * ((1.0 if treated else 0.0) - p))[:, None])
+            features.append(x.T * (weight * ((1.0 if treated else 0.0) - p)))
             slopes.append(-self.kappa)
         change *= a[:, None]
-        change += np.concatenate(features, axis=1) @ np.concatenate(slopes)
+        change += (np.concatenate(slopes).T @ np.concatenate(features)).T
         return change
 
     def influence(self, change: np.ndarray, x: np.ndarray, treated: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -189,7 +189,7 @@ def _moments(piece: Piece, gamma: np.ndarray | None) -> tuple[np.ndarray, np.nda
     gram, cross = np.zeros((2, 1, 1))
     for at in blocks(len(piece.x)):
         x, v = piece.x[at], piece.weight[at]
-        vx = (x * (v if gamma is None else v * odds_of(scores_of(x, gamma)))[:, None]).T
+        vx = x.T * (v if gamma is None else v * odds_of(scores_of(x, gamma)))
         gram, cross = gram + vx @ x, cross + vx @ piece.change(at)
     return gram, cross
 
