@@ -21,14 +21,14 @@ PUBLIC = {
         training_results unit_cost verdict wilson with_margins yearly_ledger
     """,
     "evalkit.cea": """
-        Draws PERSPECTIVES Pooled Portfolio RatioSet RiskAverse Schedule UnitCosts accounts annuity
-        averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_payer ceac ceaf
-        convert daly decide decision_table discount_factor dominance draw draw_all enbs evpi evppi
-        evsi expected_loss fade fieller frontier frontier_of_means grade_groups icer icer_table
-        impact_inventory in_prices inflate inmb life_annuity net nmb one_way pool portfolio
-        present_value price_years programme_flows psa_from_arrays read_psa risk_averse
-        robust_decision scenarios schedule survival threshold_curves tornado two_way unit_costs
-        write_psa years_lost
+        Draws PERSPECTIVES Pooled Portfolio RatioSet Returns RiskAverse Schedule UnitCosts accounts
+        annuity averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_payer ceac
+        ceaf convert daly decide decision_table discount_factor dominance draw draw_all enbs evpi
+        evppi evppi_variance evsi expected_loss fade fieller frontier frontier_of_means grade_groups
+        icer icer_bootstrap icer_set icer_table impact_inventory in_prices inflate inmb life_annuity
+        mc_errors mixture net nmb one_way payback pool portfolio present_value price_years
+        programme_flows psa psa_from_arrays read_psa returns risk_averse robust_decision scenarios
+        schedule survival threshold_curves tornado two_way unit_costs write_psa years_lost
     """,
     "evalkit.data": """
         Canonical ColumnSpec FileSpec InputFile TableSpec capped city_panel firm_panel ingest
