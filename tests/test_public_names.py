@@ -21,14 +21,15 @@ PUBLIC = {
         training_results unit_cost verdict wilson with_margins yearly_ledger
     """,
     "evalkit.cea": """
-        Draws PERSPECTIVES Pooled Portfolio RatioSet RiskAverse RouteGap Schedule UnitCosts accounts annuity
-        averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_payer cash_in_window ceac ceaf
-        compare_routes convert daly decide decision_table discount_factor dominance draw draw_all enbs evpi evppi
-        evsi expected_loss fade fieller frontier frontier_of_means grade_groups icer icer_table
-        impact_inventory in_prices inflate inmb life_annuity net nmb one_way pool portfolio
-        present_value price_years programme_flows psa_from_arrays read_psa risk_averse
-        robust_decision scenarios schedule survival threshold_curves tornado two_way unit_costs
-        write_psa years_lost
+        Draws PERSPECTIVES Pooled Portfolio RatioSet Returns RiskAverse RouteGap Schedule UnitCosts
+        accounts annuity averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_payer
+        cash_in_window ceac ceaf compare_routes convert daly decide decision_table discount_factor
+        dominance draw draw_all enbs evpi evppi evppi_variance evsi expected_loss fade fieller
+        frontier frontier_of_means grade_groups icer icer_bootstrap icer_set icer_table
+        impact_inventory in_prices inflate inmb life_annuity mc_errors mixture net nmb one_way
+        payback pool portfolio present_value price_years programme_flows psa psa_from_arrays
+        read_psa returns risk_averse robust_decision scenarios schedule survival threshold_curves
+        tornado two_way unit_costs write_psa years_lost
     """,
     "evalkit.data": """
         Canonical ColumnSpec FileSpec InputFile TableSpec capped city_panel firm_panel ingest
@@ -39,12 +40,8 @@ PUBLIC = {
         ESTIMATORS SyntheticWeights att_gt bacon balance breakdown counterfactual effective_clusters
         etwfe event_study first_difference gap honest imputation inference informative leave_one_out
         log_rate outcomes panel_effect placebo power ppml ppml_event_study pretrend_power
-<<<<<<< HEAD
-        section_effect separated simulated_size sunab synthetic_control synthetic_did
+        pretrend_test section_effect separated simulated_size sunab synthetic_control synthetic_did
         synthetic_weights trend_evidence twfe two_stage
-=======
-        pretrend_test section_effect separated simulated_size sunab trend_evidence twfe two_stage
->>>>>>> router
     """,
     "evalkit.show": """
         FIGURES check_exhibits display figure_png render

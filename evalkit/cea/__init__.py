@@ -14,16 +14,21 @@ from .daly import daly, years_lost
 from .decision import decide
 from .discounting import annuity, discount_factor, life_annuity, survival
 from .distributions import draw, draw_all
-from .evppi import evppi
+from .evppi import evppi, evppi_variance
 from .evsi import enbs, evsi
 from .exchange import read_psa, write_psa
 from .frontier import frontier, frontier_of_means, icer_table
 from .intervals import RatioSet, dominance, fieller, icer
 from .inventory import impact_inventory
 from .ledger import PERSPECTIVES, accounts, by_payer, in_prices, net, present_value, programme_flows
+from .mixture import mixture
+from .model import psa
 from .pooling import Pooled, pool
 from .portfolio import Portfolio, portfolio
+from .precision import mc_errors
 from .prices import convert, inflate, price_years
+from .ratio import icer_bootstrap, icer_set
+from .returns import Returns, payback, returns
 from .robust import breakdown_mbar, robust_decision
 from .routes import RouteGap, cash_in_window, compare_routes
 from .scenarios import decision_table, fade, scenarios
@@ -37,6 +42,7 @@ __all__ = [
     "Pooled",
     "Portfolio",
     "RatioSet",
+    "Returns",
     "RiskAverse",
     "RouteGap",
     "Schedule",
@@ -64,6 +70,7 @@ __all__ = [
     "enbs",
     "evpi",
     "evppi",
+    "evppi_variance",
     "evsi",
     "expected_loss",
     "fade",
@@ -72,22 +79,29 @@ __all__ = [
     "frontier_of_means",
     "grade_groups",
     "icer",
+    "icer_bootstrap",
+    "icer_set",
     "icer_table",
     "impact_inventory",
     "in_prices",
     "inflate",
     "inmb",
     "life_annuity",
+    "mc_errors",
+    "mixture",
     "net",
     "nmb",
     "one_way",
+    "payback",
     "pool",
     "portfolio",
     "present_value",
     "price_years",
     "programme_flows",
+    "psa",
     "psa_from_arrays",
     "read_psa",
+    "returns",
     "risk_averse",
     "robust_decision",
     "scenarios",

@@ -38,8 +38,11 @@ def psa_from_arrays(
     odd = {k: v for k, v in sizes.items() if len(v) != 2 or v != (c.shape[0], len(strategies))}
     if odd:
         raise UserError("unequal_draws", found="; ".join(f"{k} {v}" for k, v in odd.items()), n=c.shape[0])
-    if not (np.isfinite(c).all() and np.isfinite(e).all()):
-        raise UserError("not_finite", rows=int((~np.isfinite(c) | ~np.isfinite(e)).any(axis=1).sum()))
+    odd_cells = ~(np.isfinite(c) & np.isfinite(e))
+    if odd_cells.any():
+        row, column = np.argwhere(odd_cells)[0]
+        count = int(odd_cells.any(axis=1).sum())
+        raise UserError("not_finite", rows=count, strategy=strategies[column], row=int(row) + 1)
     if comparator not in strategies or len(set(strategies)) < len(strategies):
         raise UserError("unknown_strategy", found=comparator, known=", ".join(strategies))
     matrix = frozen_array(np.column_stack(list(drawn.values()))) if drawn else None

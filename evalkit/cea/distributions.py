@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import betaincinv, gammaincinv, ndtri
 
 from ..core import Parameter, UserError
 
@@ -72,6 +72,26 @@ def draw(p: Parameter, n: int, seed: int) -> np.ndarray:
         return rng.uniform(p.low, p.high, n)
     a, b = shape(p.distribution, p.value, se)
     return getattr(rng, p.distribution)(a, b, n)
+
+
+def quantile(p: Parameter, u: np.ndarray) -> np.ndarray:
+    """Values of one parameter at probabilities u in (0, 1), any shape; its value where "fixed" or without a range.
+
+    The distribution function turned round: points spread evenly over (0, 1) become draws. Raises as `draw`.
+    """
+    se = std_error(p)
+    if p.distribution == "fixed" or se == 0:
+        return np.full(np.shape(u), p.value)
+    if p.distribution == "uniform":
+        assert p.low is not None and p.high is not None
+        return np.asarray(p.low + (p.high - p.low) * u)
+    a, b = shape(p.distribution, p.value, se)
+    if p.distribution == "gamma":
+        return np.asarray(b * gammaincinv(a, u))
+    if p.distribution == "beta":
+        return np.asarray(betaincinv(a, b, u))
+    z = a + b * ndtri(u)
+    return np.asarray(np.exp(z) if p.distribution == "lognormal" else z)
 
 
 def draw_all(parameters: Iterable[Parameter] | Mapping[str, Parameter], n: int, seed: int) -> dict[str, np.ndarray]:

@@ -41,12 +41,13 @@ def accounts(flows: Iterable[Flow]) -> pd.DataFrame:
     """The flows as a frame, one row each, with a column of signed cost per perspective (averted flows count minus).
 
     Raises UserError("mixed_prices") where currencies or price years differ, UserError("negative_flow") for an amount
-    below zero, naming the item.
+    below zero, naming item, unit and row.
     """
     rows = list(flows)
-    for flow in rows:
+    for row, flow in enumerate(rows, 1):
         if not flow.amount >= 0:
-            raise UserError("negative_flow", item=flow.item, amount=flow.amount)
+            unit = f"{flow.currency} {flow.price_year}"
+            raise UserError("negative_flow", item=flow.item, amount=flow.amount, unit=unit, row=row)
     found = sorted({f"{f.currency} {f.price_year}" for f in rows})
     if len(found) > 1:
         raise UserError("mixed_prices", found=", ".join(found))

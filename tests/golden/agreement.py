@@ -1,4 +1,4 @@
-"""Which numbers of R packages evalkit meets: `make golden` prints a table of cases met, not met and not covered.
+"""Which numbers of R packages and papers evalkit meets: `make golden` prints cases met, not met and not covered.
 
 A module of `methods/` says how evalkit computes the cases of one package:
 
@@ -26,7 +26,7 @@ from typing import Any
 import pandas as pd
 
 HERE = Path(__file__).resolve().parent
-NUMBERS = HERE / "did" / "numbers"
+NUMBERS = (HERE / "did" / "numbers", HERE / "cea" / "numbers")
 Found = Mapping[str, float | tuple[float, float | None]]
 
 
@@ -45,13 +45,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
-    """How the cases of a pattern are computed; rtol, se_rtol relative, atol absolute tolerances."""
+    """How the cases of a pattern are computed; rtol, se_rtol relative, atol absolute tolerances.
+
+    atol may be a function of case and quantity, where a tolerance is a share of another of the case's numbers.
+    """
 
     pattern: str
     compute: Callable[[Case, Callable[[str], pd.DataFrame]], Found]
     rtol: float = 1e-8
     se_rtol: float = 1e-8
-    atol: float = 1e-10
+    atol: float | Callable[[Case, str], float] = 1e-10
     unmet: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -73,7 +76,7 @@ def covers(
     *patterns: str,
     rtol: float = 1e-8,
     se_rtol: float | None = None,
-    atol: float = 1e-10,
+    atol: float | Callable[[Case, str], float] = 1e-10,
     unmet: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
     """Register a function for the cases of these patterns.
@@ -101,10 +104,12 @@ def covers(
 @cache
 def cases() -> tuple[Case, ...]:
     """All cases, with their numbers."""
-    with (NUMBERS / "cases.csv").open(newline="") as file:
-        facts = list(csv.DictReader(file))
+    facts: list[dict[str, str]] = []
+    for folder in NUMBERS:
+        with (folder / "cases.csv").open(newline="") as file:
+            facts += csv.DictReader(file)
     numbers: dict[str, dict[str, tuple[float, float | None]]] = {}
-    for source in sorted(NUMBERS.glob("*.csv")):
+    for source in (path for folder in NUMBERS for path in sorted(folder.glob("*.csv"))):
         if source.stem == "cases":
             continue
         with source.open(newline="") as file:
@@ -135,7 +140,8 @@ def method_of(case: Case) -> Method | None:
 
 def reader(reference: Path) -> Callable[[str], pd.DataFrame]:
     """Reference data by file name."""
-    return cache(lambda name: pd.read_csv(reference / "did" / "data" / name))
+    folders = reference / "did" / "data", reference / "cea"
+    return cache(lambda name: pd.read_csv(next(f / name for f in folders if (f / name).is_file())))
 
 
 def judge(case: Case, method: Method, data: Callable[[str], pd.DataFrame]) -> Verdict:
@@ -146,7 +152,8 @@ def judge(case: Case, method: Method, data: Callable[[str], pd.DataFrame]) -> Ve
         if quantity not in found:
             absent.append(quantity)
             continue
-        problem = _difference(found[quantity], wanted, method)
+        atol = method.atol(case, quantity) if callable(method.atol) else method.atol
+        problem = _difference(found[quantity], wanted, method, atol)
         excused = any(fnmatchcase(f"{case.name} {quantity}", p) for p in method.unmet)
         if problem is None:
             met.append(quantity)
@@ -155,10 +162,10 @@ def judge(case: Case, method: Method, data: Callable[[str], pd.DataFrame]) -> Ve
     return Verdict(case=case.name, met=tuple(met), failed=tuple(failed), unmet=tuple(unmet), absent=tuple(absent))
 
 
-def _difference(found: Any, wanted: tuple[float, float | None], method: Method) -> str | None:
+def _difference(found: Any, wanted: tuple[float, float | None], method: Method, atol: float) -> str | None:
     value, se = found if isinstance(found, tuple) else (found, None)
     problems = []
-    if not math.isclose(value, wanted[0], rel_tol=method.rtol, abs_tol=method.atol):
+    if not math.isclose(value, wanted[0], rel_tol=method.rtol, abs_tol=atol):
         problems.append(f"{value!r} for {wanted[0]!r}")
     if se is not None and wanted[1] is not None and not math.isclose(se, wanted[1], rel_tol=method.se_rtol):
         problems.append(f"se {se!r} for {wanted[1]!r}")
