@@ -96,6 +96,18 @@ def keep_units(panel: Panel, keep: np.ndarray) -> Panel:
     return replace(panel, units=tuple(u for u, k in zip(panel.units, keep) if k), **changes)
 
 
+def keep_periods(panel: Panel, keep: np.ndarray) -> Panel:
+    """The panel of the periods where `keep` (T,) is True; starts still count the periods of the whole panel."""
+    changes = {}
+    for f in fields(panel):
+        value = getattr(panel, f.name)
+        if isinstance(value, np.ndarray) and value.shape == (panel.n_units, panel.n_periods):
+            changes[f.name] = value[:, keep]
+        elif isinstance(value, dict):
+            changes[f.name] = {name: array[:, keep] if array.ndim == 2 else array for name, array in value.items()}
+    return replace(panel, times=tuple(t for t, k in zip(panel.times, keep) if k), **changes)
+
+
 def effective_clusters(panel: Panel, design: Design | None = None, estimator: str = "twfe") -> tuple[float, float]:
     """G1*, G0*: effective numbers of treated and comparison clusters for an estimator's first effect.
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from ..core import NEVER, Design, EffectPath, Panel, UserError
 from .inference import fit_path, inference
-from .influence import keep_units
+from .influence import keep_periods, keep_units
+from .registry import RECTANGLE
 
 LEADS = 4
 PLACEMENTS = 99
@@ -49,7 +50,7 @@ def placebo(
     design = design or Design()
     rows = _rows("actual", 0, overall(estimator, panel, design))
     for lead in _leads(panel, design) if leads is None else leads:
-        rows += _tried("time", int(lead), estimator, earlier(panel, int(lead)), design)
+        rows += _tried("time", int(lead), estimator, earlier(panel, int(lead), estimator in RECTANGLE), design)
     for label, moved in enumerate(_moved(panel, design, n), start=1):
         rows += _tried("space", label, estimator, moved, design)
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -63,8 +64,15 @@ def overall(estimator: str, panel: Panel, design: Design) -> EffectPath:
     return inference(path.combine("overall"), panel, design.rule)
 
 
-def earlier(panel: Panel, lead: int) -> Panel:
-    """The panel with every start `lead` periods earlier and the truly treated cells unobserved."""
+def earlier(panel: Panel, lead: int, rectangle: bool = False) -> Panel:
+    """The panel with every start `lead` periods earlier and the truly treated cells unobserved.
+
+    rectangle  leave out all periods from the first true start on instead, for estimators that take no gaps
+    """
+    if rectangle:
+        first = int(panel.cohort[panel.ever_treated].min())
+        early = keep_periods(panel, np.arange(panel.n_periods) < first)
+        return replace(early, cohort=np.where(panel.cohort - lead < first, panel.cohort - lead, NEVER))
     hide = {name: np.where(panel.treated, np.nan, values) for name, values in panel.outcomes.items()}
     start = np.where(panel.ever_treated, panel.cohort - lead, panel.cohort)
     return replace(panel, outcomes=hide, cohort=start)

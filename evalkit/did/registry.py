@@ -32,6 +32,9 @@ ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
     "ppml_event_study": ppml_event_study_fit,
 }
 
+RECTANGLE = ("synthetic_control", "synthetic_did")
+"""Estimators that need every unit in every period."""
+
 
 def fit_of(method: str, panel: Panel, design: Design) -> Fit:
     """Fit the estimator of that name. Raises UserError("did_unknown_method") listing those there are."""
