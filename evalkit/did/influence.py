@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,7 +99,7 @@ def keep_units(panel: Panel, keep: np.ndarray) -> Panel:
 
 def keep_periods(panel: Panel, keep: np.ndarray) -> Panel:
     """The panel of the periods where `keep` (T,) is True; starts still count the periods of the whole panel."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for f in fields(panel):
         value = getattr(panel, f.name)
         if isinstance(value, np.ndarray) and value.shape == (panel.n_units, panel.n_periods):
