@@ -40,7 +40,7 @@ PUBLIC = {
         etwfe event_study first_difference gap honest imputation inference informative leave_one_out
         log_rate outcomes panel_effect placebo power ppml ppml_event_study pretrend_power
         section_effect separated simulated_size sunab synthetic_control synthetic_did
-        synthetic_weights trend_evidence twfe two_stage
+        synthetic_weights trend_evidence triple_difference twfe two_stage
     """,
     "evalkit.show": """
         FIGURES check_exhibits display figure_png render

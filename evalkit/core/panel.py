@@ -120,6 +120,8 @@ class Design:
     window            (first, last) event times that are shown; None = all
     outcomes          outcomes to estimate jointly; () = the primary one
     covariates        names of panel covariates
+    eligible          triple difference only: name of a covariate, 1 for units that the programme of their group
+                      reaches, 0 for the others of the group, constant over time; `cohort` is that of the group for both
     adjustment        how ATT(g,t) and triple differences use covariates: "dr" (doubly robust), "ipw", "reg"
     sampling          "panel", or "cross_section" where every unit is seen once
     rule              inference rule, "auto" = the router of `methods.md` 1
@@ -134,6 +136,7 @@ class Design:
     window: tuple[int, int] | None = None
     outcomes: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
+    eligible: str | None = None
     adjustment: Literal["dr", "ipw", "reg"] = "dr"
     sampling: Literal["panel", "cross_section"] = "panel"
     rule: str = "auto"

@@ -57,6 +57,7 @@ __all__ = [
     "synthetic_did",
     "synthetic_weights",
     "trend_evidence",
+    "triple_difference",
     "twfe",
     "two_stage",
 ]
@@ -250,3 +251,24 @@ def synthetic_control(panel: Panel, design: Design | None = None) -> EffectPath:
     Not where the treated's level before lies outside the comparison units': no weights reach it.
     """
     return fit_path("synthetic_control", panel, design or Design())
+
+
+def triple_difference(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Triple difference by cohort and period: eligible against ineligible units, groups with the programme and without.
+
+    Parameters
+        panel   every unit seen in every period (N, T); `cohort` is the start of the unit's *group*, for its eligible
+                and ineligible units alike; weights and covariates as in `att_gt`
+        design  `eligible` names the covariate (0/1) that says whom the programme reaches; adjustment "dr", "ipw",
+                "reg"; control, base, anticipation, covariates, selection window, outcomes, window
+    Returns an EffectPath in the outcome's unit, rows "cohort=g,time=t"; `combine` weighs cohorts by all their units,
+    eligible or not (as R triplediff).
+    ATT(g,t) = δ(g eligible, g ineligible) + δ(g eligible, c eligible) − δ(g eligible, c ineligible), δ a two-by-two
+    with covariates. Not-yet-treated cohorts are weighted by the inverse of their covariance over units (as R
+    triplediff; the weights are taken as known). Treated and comparison clusters of a row are those of groups with and
+    without the programme: ineligible units of a treated group are no comparison cluster.
+    Raises UserError as `att_gt`, and did_needs_eligibility, eligibility_not_constant, needs_followed_units,
+    needs_rectangle. Not where the programme spills over to ineligible units of its group.
+    Source: Ortiz-Villavicencio and Sant'Anna (2025).
+    """
+    return fit_path("triple_difference", panel, design or Design())

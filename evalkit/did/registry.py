@@ -12,6 +12,7 @@ from .fit import Fit
 from .imputation import imputation_fit, two_stage_fit
 from .ppml import etwfe_poisson_cohort_fit, etwfe_poisson_fit, ppml_event_study_fit, ppml_fit
 from .synthetic import synthetic_control_fit, synthetic_did_fit
+from .triple_difference import triple_difference_fit
 from .twfe import event_study_fit, twfe_fit
 
 ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
@@ -24,6 +25,7 @@ ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
     "sunab": sunab_fit,
     "synthetic_control": synthetic_control_fit,
     "synthetic_did": synthetic_did_fit,
+    "triple_difference": triple_difference_fit,
     "two_stage": two_stage_fit,
     "twfe": twfe_fit,
     "event_study": event_study_fit,

@@ -260,6 +260,16 @@ def test_placebos_scale_by_size():
     assert errors[0] > 1.5 * errors[1]
 
 
+def test_placebos_of_equal_units_are_not_scaled():
+    """With one exposure for all the placebo variance is that without exposure, R's."""
+    panel = factor_panel(STAGGERED)
+    errors = [
+        did.inference(did.synthetic_did(p).combine("cohort"), p, "placebo").std_error
+        for p in (panel, replace(panel, exposure=np.full((17, 12), 40.0)))
+    ]
+    np.testing.assert_allclose(errors[0], errors[1], rtol=1e-12)
+
+
 def test_cohorts_without_two_periods_before_are_listed():
     """A cohort that starts in the second period is refused by name; without any other there is an error."""
     panel = factor_panel([1] * 2 + [8] * 3 + [NEVER] * 9)
