@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..core import Design, Panel, UserError
 from .att_gt import att_gt_fit
+from .dose_response import dose_response_fit
 from .etwfe import etwfe_cohort_fit, etwfe_fit, sunab_fit
 from .first_difference import first_difference_fit
 from .fit import Fit
@@ -17,6 +18,7 @@ from .twfe import event_study_fit, twfe_fit
 
 ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
     "att_gt": att_gt_fit,
+    "dose_response": dose_response_fit,
     "etwfe": etwfe_fit,
     "etwfe_cohort": etwfe_cohort_fit,
     "etwfe_poisson": etwfe_poisson_fit,

@@ -41,6 +41,7 @@ def panel() -> Panel:
         cluster_names=tuple(f"c{g}" for g in range(10)),
         exposure=exposure,
         covariates={"eligible": np.repeat(np.isin(np.arange(n), ELIGIBLE)[:, None].astype(float), t, axis=1)},
+        dose=np.linspace(0.5, 2.0, n)[(5 * np.arange(n)) % n],
         frequency="quarter",
     )
 
@@ -90,6 +91,7 @@ def test_order_of_units_does_not_matter(name, panel):
         cluster=panel.cluster[order],
         exposure=panel.exposure[order],
         covariates={"eligible": panel.covariates["eligible"][order]},
+        dose=panel.dose[order],
     )
     _assert_same(_fit(name, panel), _fit(name, shuffled))
 
@@ -154,7 +156,7 @@ def test_noise_free_truth_is_recovered(name, panel):
             y = np.log(base) + truth * panel.treated
         path = _fit(name, replace(panel, outcomes={"cases": y}))
         for term, value in zip(path.terms, path.estimate):
-            lead = term.event_time is not None and term.event_time < 0
+            lead = (term.event_time is not None and term.event_time < 0) or term.term.startswith("acrt")
             assert value == pytest.approx(0.0 if lead else truth, abs=1e-8)
 
 
