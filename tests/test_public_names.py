@@ -37,11 +37,11 @@ PUBLIC = {
         restrict sample scan table tables write_canonical
     """,
     "evalkit.did": """
-        ESTIMATORS SyntheticWeights att_gt bacon balance breakdown counterfactual effective_clusters
-        etwfe event_study first_difference gap honest imputation inference informative leave_one_out
-        log_rate outcomes panel_effect placebo power ppml ppml_event_study pretrend_power
-        pretrend_test section_effect separated simulated_size sunab synthetic_control synthetic_did
-        synthetic_weights trend_evidence twfe two_stage
+        ESTIMATORS SyntheticWeights att_gt bacon balance breakdown counterfactual dose_response
+        effective_clusters etwfe event_study first_difference gap honest imputation inference
+        informative leave_one_out log_rate outcomes panel_effect placebo power ppml ppml_event_study
+        pretrend_power pretrend_test section_effect separated simulated_size sunab synthetic_control
+        synthetic_did synthetic_weights trend_evidence triple_difference twfe two_stage
     """,
     "evalkit.show": """
         FIGURES check_exhibits display figure_png render

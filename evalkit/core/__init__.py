@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .errors import GateStopped, Problem, UserError, UserErrors, Where
     from .exhibits import Column, Exhibit, Message, Section
     from .origin import Origin, Parameter
-    from .panel import NEVER, Design, Dropped, Moments, Panel
+    from .panel import NEVER, Design, DoseCurve, Dropped, Moments, Panel
     from .rows import MONEY_DF, Effect, Inference, Term, row_effect
     from .scores import Gate, Indicator, Score, Scorecard
 
@@ -30,6 +30,7 @@ _HOME = {
     "Curve": "economics",
     "Decision": "economics",
     "Design": "panel",
+    "DoseCurve": "panel",
     "Dropped": "panel",
     "Effect": "rows",
     "EffectPath": "effects",
@@ -73,6 +74,7 @@ __all__ = [
     "Curve",
     "Decision",
     "Design",
+    "DoseCurve",
     "Dropped",
     "Effect",
     "EffectPath",

@@ -110,6 +110,24 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoseCurve:
+    """How `did.dose_response` reads `Panel.dose`: as bins, or as a curve by B-splines.
+
+    at      doses at which the curve is shown; () = the deciles of the treated units' doses
+    cuts    ascending edges of bins [c0, c1), [c1, c2), ..., the last one closed; () = a curve
+    degree  of the polynomial pieces;  knots: number of inner knots, at quantiles of the doses
+    ends    None, or (low, high): R contdid 0.1.0 finds the basis between the ends of a cohort's doses and evaluates it
+            between the ends of its grid, so that its curve stands at other doses than it says; to reproduce it only
+    """
+
+    at: tuple[float, ...] = ()
+    cuts: tuple[float, ...] = ()
+    degree: int = 1
+    knots: int = 0
+    ends: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Design:
     """The question and its conventions; everything an estimator needs besides the data.
 
@@ -122,6 +140,9 @@ class Design:
     window            (first, last) event times that are shown; None = all
     outcomes          outcomes to estimate jointly; () = the primary one
     covariates        names of panel covariates
+    eligible          triple difference only: name of a covariate, 1 for units that the programme of their group
+                      reaches, 0 for the others of the group, constant over time; `cohort` is that of the group for both
+    dose              dose response only: bins or curve
     adjustment        how ATT(g,t) and triple differences use covariates: "dr" (doubly robust), "ipw", "reg"
     sampling          "panel", or "cross_section" where every unit is seen once
     rule              inference rule, "auto" = the router of `methods.md` 1
@@ -136,6 +157,8 @@ class Design:
     window: tuple[int, int] | None = None
     outcomes: tuple[str, ...] = ()
     covariates: tuple[str, ...] = ()
+    eligible: str | None = None
+    dose: DoseCurve = DoseCurve()
     adjustment: Literal["dr", "ipw", "reg"] = "dr"
     sampling: Literal["panel", "cross_section"] = "panel"
     rule: str = "auto"

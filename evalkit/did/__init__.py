@@ -39,6 +39,7 @@ __all__ = [
     "balance",
     "breakdown",
     "counterfactual",
+    "dose_response",
     "effective_clusters",
     "etwfe",
     "event_study",
@@ -66,6 +67,7 @@ __all__ = [
     "synthetic_did",
     "synthetic_weights",
     "trend_evidence",
+    "triple_difference",
     "twfe",
     "two_stage",
 ]
@@ -257,9 +259,9 @@ def synthetic_did(panel: Panel, design: Design | None = None) -> EffectPath:
         panel   a rectangle: every unit seen in every period (N, T); exposure weighs cohorts and scales placebos
         design  control, outcomes, covariates, anticipation, selection window, window of event times, rule of inference
     Returns an EffectPath in the outcome's unit, rows "cohort=g,time=t" with leads; `combine("overall")` is the average
-    over treated exposure (for one cohort: tau). Inference by "auto": jackknife over clusters with weights kept, placebo
-    where that is undefined, none for one treated cluster (`Design.rule="placebo"` gives it on request). Weights and
-    paths: `synthetic_weights`. Cohorts with fewer than two periods before are in `EffectPath.refused`.
+    over treated exposure (for one cohort: tau). Inference by "auto": placebo variance, the jackknife with weights
+    kept where that is undefined, none for one treated cluster (`Design.rule="placebo"` gives it on request). Weights
+    and paths: `synthetic_weights`. Cohorts with fewer than two periods before are in `EffectPath.refused`.
     Constants per unit and a line in time common to all leave it alone; other common movements enter σ, as in R.
     Raises UserError as `twfe`, and needs_rectangle, needs_no_weights, synthetic_few_periods.
     Not where treated units lie far outside the others in level *and* trend, nor as a test with one treated city.
@@ -275,3 +277,45 @@ def synthetic_control(panel: Panel, design: Design | None = None) -> EffectPath:
     Not where the treated's level before lies outside the comparison units': no weights reach it.
     """
     return fit_path("synthetic_control", panel, design or Design())
+
+
+def triple_difference(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Triple difference by cohort and period: eligible against ineligible units, groups with the programme and without.
+
+    Parameters
+        panel   every unit seen in every period (N, T); `cohort` is the start of the unit's *group*, for its eligible
+                and ineligible units alike; weights and covariates as in `att_gt`
+        design  `eligible` names the covariate (0/1) that says whom the programme reaches; adjustment "dr", "ipw",
+                "reg"; control, base, anticipation, covariates, selection window, outcomes, window
+    Returns an EffectPath in the outcome's unit, rows "cohort=g,time=t"; `combine` weighs cohorts by all their units,
+    eligible or not (as R triplediff).
+    ATT(g,t) = δ(g eligible, g ineligible) + δ(g eligible, c eligible) − δ(g eligible, c ineligible), δ a two-by-two
+    with covariates. Not-yet-treated cohorts are weighted by the inverse of their covariance over units (as R
+    triplediff; the weights are taken as known). Treated and comparison clusters of a row are those of groups with and
+    without the programme: ineligible units of a treated group are no comparison cluster.
+    Raises UserError as `att_gt`, and did_needs_eligibility, eligibility_not_constant, needs_followed_units,
+    needs_rectangle. Not where the programme spills over to ineligible units of its group.
+    Source: Ortiz-Villavicencio and Sant'Anna (2025).
+    """
+    return fit_path("triple_difference", panel, design or Design())
+
+
+def dose_response(panel: Panel, design: Design | None = None) -> EffectPath:
+    """Effect by dose: bins, or a curve by B-splines with its slope (Callaway, Goodman-Bacon & Sant'Anna 2024).
+
+    Parameters
+        panel   every unit seen in every period (N, T), no weights; `dose` > 0 of treated units, constant over time
+                (that of undosed units is not read)
+        design  `dose`, a `DoseCurve`: doses shown, bins or degree and knots; control, anticipation, selection window,
+                outcomes; covariates are not offered
+    Returns an EffectPath: rows "att" (mean over treated units, all cohorts and periods under treatment alike within a
+    cohort), "att,dose=d", and for a curve "acrt" and "acrt,dose=d", the slope, in outcome per unit of dose. Cohorts
+    with too few different doses for the basis are in `refused`.
+    ATT(d) is the effect of dose d on those who got it; slopes and differences between doses are causal only under
+    strong parallel trends (noted). Where every unit is dosed from the same period on, not even ATT(d) is identified:
+    refused.
+    Raises UserError: dose_missing, dose_not_positive, dose_shape, dose_few, dose_no_untreated, dose_no_covariates,
+    needs_followed_units, needs_no_weights, needs_rectangle, and as `att_gt`.
+    Not for doses that change over time, nor where dose was raised because the outcome was bad.
+    """
+    return fit_path("dose_response", panel, design or Design())

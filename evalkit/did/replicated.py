@@ -2,9 +2,10 @@
 
 "auto" (`methods.md` 1 and 4): one treated or one comparison cluster → not testable, the effect with its placebo rank,
 beside it for one treated unit seen in at least 40 periods the p of a moving-block permutation over time. Otherwise the
-cluster jackknife with weights kept and Satterthwaite degrees of freedom; where it is undefined, since a cohort has one
-treated cluster, the placebo variance with t(comparison units − 1). Synthetic control takes the placebo first: without
-a constant, a weight kept while a unit leaves shifts the level, and the jackknife is several times too wide.
+placebo variance with t(comparison units − 1); where it is undefined, since clusters hold several units or comparison
+units do not outnumber the treated, the cluster jackknife with weights kept and Satterthwaite degrees of freedom. In
+that order because the jackknife takes weights as known: on 150 null panels of 21 cities, 8 treated, it rejected 11 %
+at 5 %, the placebo 4 %; of synthetic control, without a constant, it is several times too wide instead.
 "jackknife", "placebo", "bootstrap" on request, refused where undefined; placebo also for one treated unit, since
 published numbers are such: it takes the treated's noise for that of the others. "permutation" as for every estimator.
 Rules that need cluster scores are refused.

@@ -3,8 +3,8 @@
 - `jackknife`: every cluster left out with the weights kept, those of the comparison units made to add up again
   (Arkhangelsky et al. 2021, algorithm 3, by cluster): closed form;
 - `placebo`: comparison units put in the place of the treated, the others their comparison (algorithm 4), each scaled by
-  √(variance of the treated's contrast / of the placebo's) where units have exposure: a unit's variance is
-  a + b/exposure (`methods.md` 4), so that large units are not judged by the noise of small ones;
+  √(variance of the treated's contrast / of the placebo's) where units have exposure: the variance of a unit's
+  contrast is a + b/exposure (`methods.md` 4), so that large units are not judged by the noise of small ones;
 - `bootstrap`: clusters drawn with replacement (algorithm 2).
 
 Placebo and bootstrap find weights anew, under the ridges of the estimate, at the very minimum (`simplex.minimum`).
@@ -104,16 +104,25 @@ def _placements(n: int, sizes: list[int], seed: int, draws: int) -> tuple[np.nda
 
 
 def _relative_variance(w: Weighted, unit: np.ndarray, placed: np.ndarray, exposure: np.ndarray) -> np.ndarray:
-    """(R,) variance of the treated's contrast over that of each placebo's, units' variances being a + b/exposure."""
+    """(R,) how much noisier the treated's contrast is than each placebo's on account of size; 1 where sizes are equal.
+
+    The variance of a unit's contrast, its mean after less its weighted past, is a + b|m|²/exposure, m the contrast over
+    periods: the noise of single cells falls with size and averages out over periods, what lasts over periods does
+    neither. b comes from the cells, a from what the contrasts vary beyond it. Each variance is taken relative to the
+    one with equal units, so that a placebo's having fewer comparison units, which R leaves in, is left in here too.
+    """
     block = w.block
-    y, inverse = block.y[block.control], 1 / exposure
-    rest = y - y.mean(axis=1, keepdims=True) - y.mean(axis=0) + y.mean()
-    a, b = variance_model((rest**2).mean(axis=1), inverse[block.control])
+    inverse, m = 1 / exposure, w.map[:, block.after].mean(axis=1)
+    y = block.y[block.control]
+    cells = y - y.mean(axis=1, keepdims=True) - y.mean(axis=0) + y.mean()
+    b = variance_model((cells**2).mean(axis=1), inverse[block.control])[1] * float(m @ m)
+    a = max(float((y @ m).var()) - b * float(inverse[block.control].mean()), 0.0)
     variance = a + b * inverse
-    own, others = variance[block.treated], variance[block.control]
-    actual = own.sum() / len(own) ** 2 + w.unit**2 @ others
-    drawn = others[placed].sum(axis=1) / len(own) ** 2 + unit**2 @ others
-    return np.asarray(np.divide(actual, drawn, out=np.ones_like(drawn), where=drawn > 0))
+    n, others = len(block.treated), variance[block.control]
+    actual = variance[block.treated].sum() / n**2 + w.unit**2 @ others
+    drawn = others[placed].sum(axis=1) / n**2 + unit**2 @ others
+    alike = (1 / n + w.unit @ w.unit) / (1 / n + (unit**2).sum(axis=1))
+    return np.asarray(np.divide(actual, drawn * alike, out=np.ones_like(drawn), where=drawn > 0))
 
 
 def _refitted(w: Weighted, times: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

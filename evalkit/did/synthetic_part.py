@@ -63,9 +63,7 @@ class SyntheticPart:
     @property
     def preferred(self) -> tuple[str, ...]:
         """Rules that "auto" tries, in order."""
-        scheme = self.cohorts[0].scheme
-        level = scheme is not None and not scheme.intercept
-        return ("placebo", "jackknife") if level else ("jackknife", "placebo")
+        return ("placebo", "jackknife")
 
     def undefined(self, rule: str) -> str | None:
         """Message key of what keeps the rule from being defined, or None."""

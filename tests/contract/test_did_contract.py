@@ -15,6 +15,8 @@ from evalkit.did.inference import fit_path
 COUNT = {"ppml", "ppml_event_study", "etwfe_poisson", "etwfe_poisson_cohort"}
 ALL = sorted(did.ESTIMATORS)
 SYNTHETIC = {"synthetic_control", "synthetic_did"}
+ELIGIBLE = (0, 2, 3, 6, 8, 11, 13)
+"""Units that the programme of their group reaches; only the triple difference looks at it."""
 LINEAR = sorted(set(did.ESTIMATORS) - COUNT)
 
 
@@ -38,12 +40,15 @@ def panel() -> Panel:
         cluster=cluster,
         cluster_names=tuple(f"c{g}" for g in range(10)),
         exposure=exposure,
+        covariates={"eligible": np.repeat(np.isin(np.arange(n), ELIGIBLE)[:, None].astype(float), t, axis=1)},
+        dose=np.linspace(0.5, 2.0, n)[(5 * np.arange(n)) % n],
         frequency="quarter",
     )
 
 
 def _fit(name: str, panel: Panel, design: Design | None = None) -> EffectPath:
-    return fit_path(name, panel, design or Design())
+    design = design or Design()
+    return fit_path(name, panel, replace(design, eligible="eligible") if name == "triple_difference" else design)
 
 
 def _assert_same(a: EffectPath, b: EffectPath, factor: float = 1.0) -> None:
@@ -85,6 +90,8 @@ def test_order_of_units_does_not_matter(name, panel):
         cohort=panel.cohort[order],
         cluster=panel.cluster[order],
         exposure=panel.exposure[order],
+        covariates={"eligible": panel.covariates["eligible"][order]},
+        dose=panel.dose[order],
     )
     _assert_same(_fit(name, panel), _fit(name, shuffled))
 
@@ -143,11 +150,13 @@ def test_noise_free_truth_is_recovered(name, panel):
     for truth in (0.0, -0.3):
         if name in COUNT:
             y = panel.exposure * base * np.exp(truth * panel.treated)
+        elif name == "triple_difference":
+            y = np.log(base) + truth * panel.treated * panel.covariates["eligible"]
         else:
             y = np.log(base) + truth * panel.treated
         path = _fit(name, replace(panel, outcomes={"cases": y}))
         for term, value in zip(path.terms, path.estimate):
-            lead = term.event_time is not None and term.event_time < 0
+            lead = (term.event_time is not None and term.event_time < 0) or term.term.startswith("acrt")
             assert value == pytest.approx(0.0 if lead else truth, abs=1e-8)
 
 

@@ -1,0 +1,150 @@
+"""Triple difference: identities with plain difference-in-differences, weights of controls, refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import evalkit
+from evalkit import did
+from evalkit.core import NEVER, Design, UserError
+from evalkit.did.influence import drop_cluster, keep_units
+from tests.did.conftest import build_panel
+
+DDD = Design(eligible="eligible")
+
+
+def split_panel(
+    starts=(4, 4, 6, 6, NEVER, NEVER, NEVER), *, per=10, periods=9, effect=-1.0, gap=0.3, shocks=1.0, seed=2
+):
+    """Groups of `per` units, half of them eligible; the gap between the halves moves alike in all groups."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(len(starts)), per)
+    cohort = np.array(starts)[group]
+    eligible = np.tile(np.arange(per) % 2, len(starts))
+    time = np.arange(periods)[None]
+    shock = rng.normal(0, shocks, (len(starts), periods)).cumsum(axis=1)[group]
+    y = rng.normal(0, 2, (len(group), 1)) + shock + gap * time**2 * eligible[:, None]
+    y = y + rng.normal(0, 0.3, y.shape) + effect * ((time >= cohort[:, None]) & (eligible[:, None] == 1))
+    spread = np.repeat(eligible[:, None].astype(float), periods, axis=1)
+    return build_panel({"y": y}, cohort, cluster=group, covariates={"eligible": spread})
+
+
+def test_group_shocks_and_a_common_gap_cancel():
+    """Shocks of whole groups and any path of the gap common to all groups leave no trace: only the effect is left."""
+    panel = split_panel()
+    shift = np.random.default_rng(4).normal(0, 30, (7, 9))[panel.cluster]
+    shift = shift + np.random.default_rng(5).normal(0, 30, (1, 9)) * panel.covariates["eligible"]
+    a, b = (
+        did.triple_difference(panel, DDD),
+        did.triple_difference(replace(panel, outcomes={"y": panel.matrix() + shift}), DDD),
+    )
+    np.testing.assert_allclose(a.estimate, b.estimate, atol=1e-9)
+    np.testing.assert_allclose(a.vcov, b.vcov, atol=1e-9)
+    late = np.array([t.event_time >= 0 for t in a.terms])
+    np.testing.assert_allclose(a.estimate[late], -1.0, atol=0.6)
+
+
+def test_without_covariates_it_is_the_difference_of_two_differences():
+    """Against never-treated groups: ATT(g,t) among eligible units less ATT(g,t) among ineligible ones."""
+    panel = split_panel()
+    eligible = panel.covariates["eligible"][:, 0] == 1
+    keep = [keep_units(panel, who) for who in (eligible, ~eligible)]
+    parts = [did.att_gt(p, Design(control="never")).estimate for p in keep]
+    path = did.triple_difference(panel, replace(DDD, control="never"))
+    np.testing.assert_allclose(path.estimate, parts[0] - parts[1], atol=1e-10)
+
+
+def test_with_covariates_it_is_not_the_difference_of_two_estimates():
+    """Where groups move apart along a covariate whose level differs between the halves, each comparison on the
+    covariates of the cohort's own eligible units finds the effect; two separate doubly robust estimates do not.
+    """
+    panel = split_panel(per=60, shocks=0.0)
+    eligible = panel.covariates["eligible"]
+    x = np.random.default_rng(9).normal(0, 1, (panel.n_units, 1)) + eligible
+    y = panel.matrix() + x * np.arange(9)[None] * (panel.cohort < NEVER)[:, None]
+    panel = replace(panel, outcomes={"y": y}, covariates={"eligible": eligible, "x": x})
+    design = Design(covariates=("x",), control="never")
+    path = did.triple_difference(panel, replace(design, eligible="eligible")).combine("overall")
+    halves = [keep_units(panel, who) for who in (eligible[:, 0] == 1, eligible[:, 0] == 0)]
+    apart = [did.att_gt(p, design).combine("overall").estimate[0] for p in halves]
+    assert path.estimate[0] == pytest.approx(-1.0, abs=0.2)
+    assert abs(apart[0] - apart[1] + 1.0) > 1.0
+
+
+def test_control_cohorts_are_weighted_by_least_variance():
+    """With two control cohorts the row's variance over units is no larger than with either of them alone."""
+    panel = split_panel()
+    units = replace(panel, cluster=np.arange(panel.n_units), cluster_names=panel.units)
+    both = did.triple_difference(units, replace(DDD, control="not_yet", rule="analytic"))
+    never = did.triple_difference(units, replace(DDD, control="never", rule="analytic"))
+    row = [i for i, t in enumerate(both.terms) if t.cohort == 2004 and t.time in (2004, 2005)]
+    assert (both.std_error[row] < never.std_error[row]).all()
+    late = [i for i, t in enumerate(both.terms) if t.cohort == 2006 and t.time == 2007]
+    np.testing.assert_allclose(both.estimate[late], never.estimate[late], atol=1e-12)
+
+
+def test_jackknife_is_a_true_refit_without_each_cluster():
+    """cr3 scores against one control cohort equal the estimate less the one without each group."""
+    panel = split_panel()
+    path = did.triple_difference(panel, replace(DDD, control="never", rule="cr3"))
+    for g in range(7):
+        without = did.triple_difference(drop_cluster(panel, g), replace(DDD, control="never"))
+        change = np.sqrt(6 / 7) * (path.estimate - without.estimate)
+        np.testing.assert_allclose(path.scores[g], change, atol=1e-8)
+
+
+def test_ineligible_units_of_treated_groups_are_no_comparison_clusters():
+    """Three groups run the programme and three do not: so many clusters stand behind an effect; one that does not run
+    it is not testable, however many ineligible units treated groups have.
+    """
+    path = did.triple_difference(split_panel((4, 4, 4, NEVER, NEVER, NEVER)), DDD)
+    assert {i.rule for i in path.inference} == {"cr3", "reference"}
+    lone = did.triple_difference(split_panel((4, 4, 4, NEVER)), DDD)
+    assert {i.refused for i in lone.inference if i.rule != "reference"} == {"inference.refused.one_control_cluster"}
+
+
+def test_a_cohort_without_ineligible_units_is_refused():
+    """Its cells are listed with the reason; the other cohort stands."""
+    panel = split_panel()
+    every = panel.covariates["eligible"].copy()
+    every[panel.cohort == 6] = 1.0
+    path = did.triple_difference(replace(panel, covariates={"eligible": every}), DDD)
+    assert {t.cohort for t in path.terms} == {2004}
+    assert {(r.cohort, r.reason) for r in path.refused} == {(2006, "refused.no_ineligible")}
+
+
+def test_what_is_asked_for_must_be_there():
+    """No eligibility, an unknown column, one that changes, unit gaps and cross-sections are refused by name."""
+    panel = split_panel()
+    moving = panel.covariates["eligible"].copy()
+    moving[3, 5] = 1 - moving[3, 5]
+    y = panel.matrix().copy()
+    y[3, 2] = np.nan
+    for changed, design, key in (
+        (panel, Design(), "did_needs_eligibility"),
+        (panel, Design(eligible="age"), "did_unknown_covariate"),
+        (replace(panel, covariates={"eligible": moving}), DDD, "eligibility_not_constant"),
+        (replace(panel, outcomes={"y": y}), DDD, "needs_rectangle"),
+        (panel, replace(DDD, sampling="cross_section"), "needs_followed_units"),
+    ):
+        with pytest.raises(UserError, match=key):
+            did.triple_difference(changed, design)
+
+
+@pytest.mark.reference
+def test_group_overall_carries_the_error_of_the_weights(frame):
+    """R's standard error of the average over cohorts lies within a thousandth of ours with the cohorts' weights
+    taken as known; with their estimation, as in its other aggregates, ours is larger.
+    """
+    data = frame("ddd_multi.csv").assign(cohort=lambda d: d["state"].where(d["state"] > 0))
+    panel = evalkit.panel(data, unit="id", time="time", outcome="y", cohort="cohort", covariates=("partition",))
+    each = did.triple_difference(panel, Design(rule="analytic", control="never", eligible="partition")).combine(
+        "cohort"
+    )
+    sizes = np.array([(panel.cohort == c).sum() for c in (1, 2)])
+    known = np.sqrt(sizes @ each.vcov @ sizes) / sizes.sum()
+    assert known < 12.176506259062515 < 1.001 * known
+    assert each.combine("overall", weights="size").std_error[0] == pytest.approx(12.33607, rel=1e-5)
