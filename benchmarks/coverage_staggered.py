@@ -15,7 +15,8 @@ ratio 0.75; truth is that of the units drawn, aggregated as the estimator aggreg
     *_pointwise                         the same rows' own intervals one by one, shares over rows and seeds
 
 size: rejections of no effect where there is none;  covers: intervals with the truth where there is an effect;  power:
-rejections there (bands and rows: of effects that are not zero; bands: of any). Shares are of those told and carry Monte Carlo errors (pointwise: without the rows' dependence).
+rejections there, by row only of effects that are not zero. Shares are of those told and carry Monte Carlo errors
+(pointwise: without the rows' dependence). Seeds 1 to 500 (the two cells with 3 treated: to 800; most is refused there).
 Cells of the table are not run again; cells that are left are run in the order of `grid`.
 """
 
