@@ -45,6 +45,8 @@ soak: $(STAMP)
 	  for scenario in effect heterogeneous; do \
 	    $(BIN)/python benchmarks/coverage.py --what $$what --scenario $$scenario --seeds 1000; done; done
 	@$(BIN)/python benchmarks/npv_coverage.py
+	@$(BIN)/python benchmarks/firm_batches.py
+	@$(BIN)/python benchmarks/coverage_staggered.py
 	@$(MAKE) --no-print-directory soak-kills
 
 soak-kills: $(STAMP)
