@@ -77,7 +77,7 @@ def ce_planes(data: dict[str, Any], lang: str) -> Figure:
         colour, centre = PALETTE[i % len(PALETTE)], np.array(row["mean"]) / [1, WAN]
         cov = np.array(row["cov"]) / [[1, WAN], [WAN, WAN**2]]
         rings.append(ellipse(centre, cov, data.get("level", 0.95)))
-        axes.plot(*rings[-1], color=colour, linestyle=DASHES[i % len(DASHES)], linewidth=1.3)
+        axes.plot(*rings[-1], color=colour, linestyle=_dash(i), linewidth=1.3)
         axes.plot(*centre, MARKERS[i % len(MARKERS)], color=colour, markersize=6.5, markeredgecolor="white", zorder=5)
         axes.annotate(
             said(row["label"], lang, 14), tuple(centre), xytext=(6, 5), textcoords="offset points", fontsize=9.5,
@@ -91,6 +91,11 @@ def ce_planes(data: dict[str, Any], lang: str) -> Figure:
     y_title(axes, said(data.get("y_label", "show.axis.net_cost"), lang))
     canvas.footer(figure, [own("show.note.ellipse", lang, level=canvas.level(data, lang))])
     return figure
+
+
+def _dash(i: int) -> Any:
+    """Line style of the i-th line: another one when the colours begin anew."""
+    return DASHES[(i + i // len(PALETTE)) % len(DASHES)]
 
 
 def _mean_and_ring(axes: Axes, effect: np.ndarray, cost: np.ndarray, data: dict[str, Any], lang: str) -> np.ndarray:
@@ -178,7 +183,7 @@ def ceac(data: dict[str, Any], lang: str) -> Figure:
         error = 100 * np.array(reals(series.get("mc_error"), len(at)))
         errors |= bool(np.isfinite(error).any())
         axes.fill_between(at, value - reach * error, value + reach * error, color=colour, alpha=0.25, linewidth=0)
-        axes.plot(at, value, color=colour, linestyle=DASHES[i % len(DASHES)], zorder=3)
+        axes.plot(at, value, color=colour, linestyle=_dash(i), zorder=3)
         drawn.append((at, value))
     for mark in data.get("marks") or []:
         axes.axvline(mark["threshold"] / WAN, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))

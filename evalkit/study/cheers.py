@@ -65,11 +65,18 @@ def values(case: Case, ev: Evaluation) -> dict[int, dict[str, Any]]:
         17: {"df": "–" if money.draws.df is None else f"{money.draws.df:.1f}"},
         18: {"strata": len(money.draws.names)},
         20: {"n": fund.n_draws, "seed": case.seed},
-        22: {"n": len(money.costs.parameters), "unverified": len(money.costs.unverified)},
+        22: unverified(ev),
         23: {"words": main_result(ev)},
         24: {"words": uncertainty(ev)},
     }
     return {n: to_plain(v) for n, v in found.items()}
+
+
+def unverified(ev: Evaluation) -> dict[str, int]:
+    """Parameters used, those and the rows of the benefit schedule that nobody compared with the primary source."""
+    known = ev.money.costs.parameters
+    marked = sum(name in known for name in ev.money.costs.unverified)
+    return {"n": len(known), "unverified": marked, "rules": len(ev.money.costs.unverified) - marked}
 
 
 def base_rate() -> float:

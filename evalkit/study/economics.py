@@ -224,7 +224,19 @@ def breakeven_facts(case: Case, decision: Decision) -> Exhibit:
         "unit_cost": ("money", 0),
     }
     items = [(column(f"breakeven_{k}", *kinds[k]), decision.breakeven.get(k)) for k in kinds]
-    return facts(case, "economics_breakeven", items, source="economics")
+    items.append((column("breakeven_premium_share", "percent", 0), premium_share(decision)))
+    return facts(case, "economics_breakeven", items, source="economics", notes=[message("note.premium")])
+
+
+def premium_share(decision: Decision) -> float | None:
+    """Share of the averted benefits that lower levies may take back before the fund's net saving is nil.
+
+    The fund's account net of premium is (1 − share) × averted cost − programme cost. None where means are refused or
+    nothing is saved to begin with.
+    """
+    if decision.refused or decision.averted_cost is None or decision.averted_cost <= decision.programme_cost:
+        return None
+    return 1 - decision.programme_cost / decision.averted_cost
 
 
 def payers(inventory: pd.DataFrame) -> dict[str, list[float]]:

@@ -15,7 +15,7 @@ from .build import column, figure, message, prose, table
 from .case import Case
 from .economics import MONEY_COLUMNS, money_cells
 
-MARKS = "①②③④⑤⑥"
+MARKS = "①②③④⑤⑥⑦⑧⑨⑩"
 """One a project in figures; with more projects than marks only the tables stand."""
 CONCLUSIONS = ("saves", "costs", "insufficient", "withheld", "refused")
 BREAKEVEN = ("averted_cases", "rate_ratio", "programme_cost")
@@ -33,10 +33,8 @@ SET_COLUMNS = (
 def money_exhibits(case: Case) -> list[Exhibit | None]:
     """Everything about the money of the projects of `case`: conclusion, tables by project and payer, figures."""
     notes = [basis(case), message("note.confidence")]
-    columns = (column("project_id"), column("title"), *MONEY_COLUMNS)
-    rows = [
-        [code, r["values"].get("title"), *money_cells(r["economics"]["decision"])] for code, r in case.projects.items()
-    ]
+    columns = (column("project_id"), *MONEY_COLUMNS)
+    rows = [[code, *money_cells(d)] for code, d in decisions(case).items()]
     return [
         prose(case, "economics_words", words(case)),
         table(case, "economics_projects", columns, rows, source="economics", n=len(rows), notes=notes),
@@ -48,13 +46,13 @@ def money_exhibits(case: Case) -> list[Exhibit | None]:
     ]
 
 
-def basis(case: Case) -> Message:
+def basis(case: Case, key: str = "note.money_basis") -> Message:
     """Perspective, price year, discount rate and draws of the projects' decisions."""
     found = [r["economics"] for r in case.projects.values()]
     prices = sorted({str(f["decision"]["price_year"]) for f in found})
     rates = sorted({f"{100 * f['discount']:g}" for f in found if f.get("discount") is not None})
     draws = sorted({int(f["decision"]["n_draws"]) for f in found})
-    return message("note.money_basis", price_year="/".join(prices), rate="/".join(rates) or "–", n=max(draws))
+    return message(key, price_year="/".join(prices), rate="/".join(rates) or "–", n=max(draws))
 
 
 def decisions(case: Case) -> dict[str, dict[str, Any]]:
@@ -123,7 +121,7 @@ def payers_table(case: Case) -> Exhibit:
             total[party] = [a + (b or 0.0) for a, b in zip(total[party], cells)]
     if len(case.projects) > 1:
         rows += [[message("loss_class.total"), message(f"payer.{p}"), *total[p]] for p in cea.PERSPECTIVES]
-    notes = [basis(case), message("note.payers")]
+    notes = [basis(case, "note.payers_basis"), message("note.payers")]
     return table(case, "economics_payers", columns, rows, source="economics", n=len(case.projects), notes=notes)
 
 

@@ -11,6 +11,8 @@ from bench import Bench, cells, project_results
 from evalkit import text
 from evalkit.show import render
 from evalkit.study.case import Case
+from evalkit.study.economics import premium_share
+from evalkit.study.evaluation import evaluate
 from evalkit.study.roll_up import money_exhibits, payers_table, sets_table, words
 
 pytestmark = pytest.mark.xdist_group("study")
@@ -73,14 +75,25 @@ def test_no_threshold_gives_a_verdict(tiny: Bench) -> None:
     assert [m["key"] for m in said] == [f"conclusion.{found['verdict']}"]
 
 
-@pytest.mark.parametrize("projects", [1, 3, 6, 7])
+@pytest.mark.parametrize("projects", [1, 3, 10, 11])
 def test_figures_name_every_project_or_stand_back(tiny: Bench, projects: int) -> None:
-    """Up to six projects share a plane and a curve figure with a key; with more only the tables remain."""
+    """Up to ten projects share a plane and a curve figure with a key; with more only the tables remain."""
     case = city(tiny, projects)
     shown = {e.id: e for e in money_exhibits(case) if e is not None}
-    assert ("economics_planes" in shown) == ("economics_curves" in shown) == (projects <= 6)
+    assert ("economics_planes" in shown) == ("economics_curves" in shown) == (projects <= 10)
     for exhibit in shown.values():
         assert render(exhibit, "en")
-    if projects in (3, 6):
+    if projects in (3, 10):
         keys = [n for n in shown["economics_planes"].notes if n.key == "note.mark"]
         assert [n.values["code"] for n in keys] == list(case.projects)
+
+
+def test_the_share_given_back_leaves_the_fund_with_nothing(tiny: Bench) -> None:
+    """Net of premium: with that share of averted benefits handed back the fund's account is nil; none if it loses."""
+    fund = evaluate(tiny.cases["project"]).money.fund
+    told = replace(fund, averted_cost=5e5, programme_cost=2e5, refused=None)
+    share = premium_share(told)
+    assert share is not None
+    assert (1 - share) * 5e5 - 2e5 == pytest.approx(0.0, abs=1e-6)
+    assert premium_share(replace(told, averted_cost=1e5)) is None
+    assert premium_share(replace(told, refused="cea.refused.low_df")) is None
