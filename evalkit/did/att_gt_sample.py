@@ -55,7 +55,7 @@ class Sample:
         return np.r_[0, np.cumsum(np.bincount(self.cohort)[self.labels])]
 
     def sorted(self) -> Sample:
-        """The sample with its units by cohort, then cluster, so that cohorts are slices; each period of y is contiguous,
+        """The sample with its units by cohort, then cluster, so that cohorts are slices; periods of y are contiguous,
         and covariates that do not change over time have one column.
         """
         order, y = self.order, np.empty(self.y.shape, order="F")
