@@ -85,6 +85,13 @@ def test_importing_is_light(module: str) -> None:
     assert not loaded(f"import {module}") & set(HEAVY)
 
 
+def test_a_fit_loads_no_sensitivity_analysis() -> None:
+    """What an estimator does not use is not loaded with it, and is there when its name is used."""
+    rest = {"evalkit.did.sensitivity", "evalkit.did.cross_section", "evalkit.did.wide_fit"}
+    assert not loaded("from evalkit import did\ndid.att_gt") & rest
+    assert "evalkit.did.sensitivity" in loaded("from evalkit import did\ndid.honest")
+
+
 def test_help_is_light() -> None:
     """--help loads neither arrays nor frames."""
     code = "from evalkit.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass"

@@ -95,9 +95,12 @@ def _units(column: pd.Series) -> tuple[np.ndarray, np.ndarray, int]:
         if values is not None and len(values):
             heads = np.r_[0, np.flatnonzero(values[1:] != values[:-1]) + 1]
             if 2 * len(heads) <= len(values):
-                lengths = np.diff(np.r_[heads, len(values)])
-                own, units = pd.factorize(values[heads])
-                if len(units) == len(heads) and bool((lengths == lengths[0]).all()):
+                lengths, first = np.diff(np.r_[heads, len(values)]), values[heads]
+                same = bool((lengths == lengths[0]).all())
+                if same and bool((first[1:] > first[:-1]).all()):
+                    return np.zeros(0, dtype=np.int64), first, int(lengths[0])
+                own, units = pd.factorize(first)
+                if len(units) == len(heads) and same:
                     return np.zeros(0, dtype=np.int64), np.asarray(units), int(lengths[0])
                 return np.repeat(own, lengths), np.asarray(units), 0
         codes, units = pd.factorize(column)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evalkit.core import UserError
-from evalkit.did import linalg
+from evalkit.did import linalg, parts
 from evalkit.did.cells import within
 
 
@@ -133,3 +133,30 @@ def test_effective_number_counts_equal_clusters_as_they_are(plain):
     big = np.where(cluster == 0, 1e4, 1.0)
     system = linalg.cluster_system(plain(x, x[:, 0], cluster, big))
     assert linalg.effective_number(system, np.ones(1), everyone) == pytest.approx(1, abs=0.01)
+
+
+def test_adjustments_by_series_equal_those_by_eigenvalues(data, plain):
+    """Contrasts left out of, or adjusted for, a cluster: the same to 1e-12 by series, a heavy cluster included."""
+    x, y, cluster, weight = data
+    x = np.column_stack([x, 1.0 * (cluster == 2) + 0.1 * x[:, 0]])
+    system = linalg.cluster_system(plain(x, y, cluster, weight))
+    assert linalg.heavy_clusters(system).any() and not linalg.heavy_clusters(system).all()
+    c = np.eye(4)[:2]
+    np.testing.assert_allclose(linalg.leave_out_loads(system, c), c @ linalg.leave_out(system), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(linalg.cr2_loads(system, c), c @ linalg.cr2_weights(system), rtol=1e-12, atol=1e-13)
+
+
+def test_many_clusters_are_answered_as_few_are(data, plain, monkeypatch):
+    """Scores, degrees of freedom and what stays identified do not depend on which way the algebra goes."""
+    x, y, cluster, weight = data
+    x = np.column_stack([x, 1.0 * (cluster == 2)])
+    regression = replace(plain(x, y, cluster, weight), contrast=np.eye(4))
+    few, rows = parts.RegressionPart(regression=regression), np.eye(4)
+    told = {rule: few.scores(rule, rows) for rule in parts.RULES}, few.df(rows), few.estimable(rows)
+    monkeypatch.setattr(parts, "MANY", 0)
+    many = parts.RegressionPart(regression=regression)
+    for rule, scores in told[0].items():
+        np.testing.assert_allclose(many.scores(rule, rows), scores, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(many.df(rows), told[1], rtol=1e-10)
+    assert many.estimable(rows).tolist() == told[2].tolist() == [True, True, True, False]
+    np.testing.assert_allclose(many.without(rows[0]), few.inverses @ rows[0], rtol=1e-10, atol=1e-12)
