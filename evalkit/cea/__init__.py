@@ -18,6 +18,7 @@ from .evppi import evppi, evppi_variance
 from .evsi import enbs, evsi
 from .exchange import read_psa, write_psa
 from .frontier import frontier, frontier_of_means, icer_table
+from .groups import by_group
 from .intervals import RatioSet, dominance, fieller, icer
 from .inventory import impact_inventory
 from .ledger import PERSPECTIVES, accounts, by_payer, in_prices, net, present_value, programme_flows
@@ -31,6 +32,7 @@ from .ratio import icer_bootstrap, icer_set
 from .returns import Returns, payback, returns
 from .robust import breakdown_mbar, robust_decision
 from .scenarios import decision_table, fade, scenarios
+from .screening import morris, sobol
 from .sensitivity import breakeven, one_way, tornado, two_way
 from .unit_costs import UnitCosts, grade_groups, unit_costs
 from .utility import RiskAverse, risk_averse
@@ -52,6 +54,7 @@ __all__ = [
     "breakdown_mbar",
     "breakeven",
     "budget_impact",
+    "by_group",
     "by_payer",
     "ceac",
     "ceaf",
@@ -85,6 +88,7 @@ __all__ = [
     "life_annuity",
     "mc_errors",
     "mixture",
+    "morris",
     "net",
     "nmb",
     "one_way",
@@ -102,6 +106,7 @@ __all__ = [
     "robust_decision",
     "scenarios",
     "schedule",
+    "sobol",
     "survival",
     "threshold_curves",
     "tornado",
