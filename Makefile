@@ -45,6 +45,7 @@ soak: $(STAMP)
 	  for scenario in effect heterogeneous; do \
 	    $(BIN)/python benchmarks/coverage.py --what $$what --scenario $$scenario --seeds 1000; done; done
 	@$(BIN)/python benchmarks/npv_coverage.py
+	@$(BIN)/python benchmarks/icer_coverage.py
 	@$(MAKE) --no-print-directory soak-kills
 
 soak-kills: $(STAMP)

@@ -1,7 +1,7 @@
 """Cost-effectiveness: (effect, unit costs, programme cost) → Decision and Psa; (Psa, thresholds) → Curve.
 
-The way through: `averted_draws(path)` and `unit_costs(schedule(date))` → `decide(...)` → `ceac`, `evpi`, ... The ledger
-functions work on `core.Flow`.
+The way through: `averted_draws(path)` and `unit_costs(schedule(date))` → `decide(...)` → `ceac`, `evpi`, ... A model of
+one's own: `psa(strategies, parameters, effects)`. The ledger functions work on `core.Flow`.
 """
 
 from __future__ import annotations

@@ -68,6 +68,15 @@ def inmb(psa: Psa, threshold: float) -> np.ndarray:
     return benefit - benefit[:, [psa.strategies.index(psa.comparator)]]
 
 
+def against(psa: Psa, strategy: str | None) -> int:
+    """Column of `strategy`, or of the only one beside the comparator; else UserError("unknown_strategy")."""
+    others = [s for s in psa.strategies if s != psa.comparator]
+    name = strategy or next(iter(others), "")
+    if name not in others or (strategy is None and len(others) > 1):
+        raise UserError("unknown_strategy", found=str(strategy), known=", ".join(others))
+    return psa.strategies.index(name)
+
+
 def threshold_curves(psa: Psa, thresholds: Any) -> dict[str, Curve]:
     """All curves of the threshold in one pass: "ceac", "ceaf", "expected_loss", "evpi".
 
