@@ -47,6 +47,7 @@ soak: $(STAMP)
 	@$(BIN)/python benchmarks/npv_coverage.py
 	@$(BIN)/python benchmarks/firm_batches.py
 	@$(BIN)/python benchmarks/coverage_staggered.py
+	@$(BIN)/python benchmarks/icer_coverage.py
 	@$(MAKE) --no-print-directory soak-kills
 
 soak-kills: $(STAMP)

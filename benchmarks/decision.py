@@ -1,9 +1,12 @@
 """CPU of the decision: curves against the obvious loop, EVPPI against scikit-learn and statsmodels, the whole section.
 
-    python benchmarks/decision.py [--draws 1000000] [--peer PYTHON]   → benchmarks/decision.csv
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/decision.py [--draws 1000000] [--peer PYTHON]
+    → benchmarks/decision.csv
 
-PYTHON is an interpreter with numpy, scikit-learn and statsmodels installed; without it those rows are left out.
+PYTHON is an interpreter with numpy, scikit-learn (1.9.1) and statsmodels (0.15.0); without it those rows are left out.
 CPU seconds (user + system) of the call, inputs in memory, the two sides in turn, median of the ratios of five rounds.
+One thread on both sides: with more, a peer's waiting threads would count as its CPU. new_mib is the most memory that
+the call holds beside its inputs.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import resource
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +35,15 @@ def cpu(call) -> float:
     start = time.process_time()
     call()
     return time.process_time() - start
+
+
+def memory(call) -> float:
+    """Most memory newly held during the call, MiB."""
+    tracemalloc.start()
+    call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak / 2**20
 
 
 def draws(n: int) -> cea.Psa:
@@ -59,7 +72,9 @@ def curves(n: int) -> list[dict]:
         for _ in range(ROUNDS):
             ours.append(cpu(lambda grid=grid: cea.threshold_curves(psa, grid)))
             theirs.append(cpu(lambda loop=loop: obvious(psa, loop)) * m / len(loop))
-        rows.append(row("ceac+ceaf+loss+evpi", f"{n} draws x 4, {m} thresholds", "obvious loop", ours, theirs))
+        held = memory(lambda grid=grid: cea.threshold_curves(psa, grid)), memory(lambda: obvious(psa, [1e4]))
+        size = f"{n} draws x 4, {m} thresholds"
+        rows.append(row("ceac+ceaf+loss+evpi", size, "obvious loop", ours, theirs, held))
     return rows
 
 
@@ -135,7 +150,9 @@ def section(n: int = 10_000) -> list[dict]:
     return [row("decision section", f"{n} draws, 40 parameters", "", [cpu(whole) for _ in range(ROUNDS)], [])]
 
 
-def row(workload: str, size: str, peer: str, ours: list[float], theirs: list[float]) -> dict:
+def row(
+    workload: str, size: str, peer: str, ours: list[float], theirs: list[float], held: tuple[float, ...] = ()
+) -> dict:
     ratios = [b / a for a, b in zip(ours, theirs)]
     return {
         "workload": workload,
@@ -145,6 +162,8 @@ def row(workload: str, size: str, peer: str, ours: list[float], theirs: list[flo
         "peer_cpu_s": round(float(np.median(theirs)), 4) if theirs else "",
         "ratio": round(float(np.median(ratios)), 1) if ratios else "",
         "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "new_mib": round(held[0], 1) if held else "",
+        "peer_new_mib": round(held[1], 1) if held else "",
     }
 
 

@@ -22,14 +22,14 @@ PUBLIC = {
     """,
     "evalkit.cea": """
         Draws PERSPECTIVES Pooled Portfolio RatioSet Returns RiskAverse RouteGap Schedule UnitCosts
-        accounts annuity averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_payer
-        cash_in_window ceac ceaf compare_routes convert daly decide decision_table discount_factor
-        dominance draw draw_all enbs evpi evppi evppi_variance evsi expected_loss fade fieller
-        frontier frontier_of_means grade_groups icer icer_bootstrap icer_set icer_table
-        impact_inventory in_prices inflate inmb life_annuity mc_errors mixture net nmb one_way
-        payback pool portfolio present_value price_years programme_flows psa psa_from_arrays
-        read_psa returns risk_averse robust_decision scenarios schedule survival threshold_curves
-        tornado two_way unit_costs write_psa years_lost
+        accounts annuity averted_draws benefit_flows breakdown_mbar breakeven budget_impact by_group
+        by_payer cash_in_window ceac ceaf compare_routes convert daly decide decision_table
+        discount_factor dominance draw draw_all enbs evpi evppi evppi_variance evsi expected_loss
+        fade fieller frontier frontier_of_means grade_groups icer icer_bootstrap icer_set icer_table
+        impact_inventory in_prices inflate inmb life_annuity mc_errors mixture morris net nmb
+        one_way payback pool portfolio present_value price_years programme_flows psa psa_from_arrays
+        read_psa returns risk_averse robust_decision scenarios schedule sobol survival
+        threshold_curves tornado two_way unit_costs write_psa years_lost
     """,
     "evalkit.data": """
         Canonical ColumnSpec FileSpec InputFile TableSpec capped city_panel firm_panel ingest

@@ -1,7 +1,7 @@
 """Cost-effectiveness: (effect, unit costs, programme cost) → Decision and Psa; (Psa, thresholds) → Curve.
 
-The way through: `averted_draws(path)` and `unit_costs(schedule(date))` → `decide(...)` → `ceac`, `evpi`, ... The ledger
-functions work on `core.Flow`.
+The way through: `averted_draws(path)` and `unit_costs(schedule(date))` → `decide(...)` → `ceac`, `evpi`, ... A model of
+one's own: `psa(strategies, parameters, effects)`. The ledger functions work on `core.Flow`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .evppi import evppi, evppi_variance
 from .evsi import enbs, evsi
 from .exchange import read_psa, write_psa
 from .frontier import frontier, frontier_of_means, icer_table
+from .groups import by_group
 from .intervals import RatioSet, dominance, fieller, icer
 from .inventory import impact_inventory
 from .ledger import PERSPECTIVES, accounts, by_payer, in_prices, net, present_value, programme_flows
@@ -32,6 +33,7 @@ from .returns import Returns, payback, returns
 from .robust import breakdown_mbar, robust_decision
 from .routes import RouteGap, cash_in_window, compare_routes
 from .scenarios import decision_table, fade, scenarios
+from .screening import morris, sobol
 from .sensitivity import breakeven, one_way, tornado, two_way
 from .unit_costs import UnitCosts, grade_groups, unit_costs
 from .utility import RiskAverse, risk_averse
@@ -54,6 +56,7 @@ __all__ = [
     "breakdown_mbar",
     "breakeven",
     "budget_impact",
+    "by_group",
     "by_payer",
     "cash_in_window",
     "ceac",
@@ -89,6 +92,7 @@ __all__ = [
     "life_annuity",
     "mc_errors",
     "mixture",
+    "morris",
     "net",
     "nmb",
     "one_way",
@@ -106,6 +110,7 @@ __all__ = [
     "robust_decision",
     "scenarios",
     "schedule",
+    "sobol",
     "survival",
     "threshold_curves",
     "tornado",

@@ -20,46 +20,45 @@ Change = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]
 
 BLOCK = 1 << 14
 """Draws walked at a time: the working arrays then stay in the processor's cache."""
+SPREAD = 8
+"""Blocks, evenly spaced, from which the variance of the losses is taken where there are more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """Sums over n draws by threshold (m) and strategy (s).
+    """Means over n draws by threshold (m) and strategy (s), and variances over draws.
 
-    share, share_square   part of each draw that goes to a strategy, and its square
-    loss, loss_square     best net benefit of the draw minus the strategy's
-    mean                  (m, s) mean net benefit relative to the comparator's
+    share, share_variance   part of each draw that goes to a strategy
+    loss, loss_variance     best net benefit of the draw minus the strategy's; the variance over at most `SPREAD` blocks
+    mean                    (m, s) mean net benefit relative to the comparator's
     """
 
     n: int
     share: np.ndarray
-    share_square: np.ndarray
+    share_variance: np.ndarray
     loss: np.ndarray
-    loss_square: np.ndarray
+    loss_variance: np.ndarray
     mean: np.ndarray
 
 
 def sums(cost: np.ndarray, effect: np.ndarray, comparator: int, grid: np.ndarray) -> Sums:
-    """Sums of shares and losses over draws; cost, effect (n, s), grid (m,) of finite thresholds ≥ 0 in any order."""
-    order = np.argsort(grid, kind="stable")
+    """Shares and losses over draws; cost, effect (n, s), grid (m,) of finite thresholds ≥ 0 in any order."""
+    order, n = np.argsort(grid, kind="stable"), len(cost)
     walk = _Walk(grid[order], cost.shape[1], comparator)
-    total = np.zeros((4, len(grid), cost.shape[1]))
-    for start in range(0, len(cost), BLOCK):
+    every = -(-n // (BLOCK * SPREAD))
+    for block, start in enumerate(range(0, n, BLOCK)):
         c, e = (np.ascontiguousarray(a[start : start + BLOCK].T) for a in (cost, effect))
-        tied = walk.add(c - c[comparator], e - e[comparator])
-        if tied.any():
-            total += _one_by_one(c[:, tied].T, e[:, tied].T, grid[order])
-    counts, loss, square = walk.totals()
-    total += np.stack([counts, counts, loss, square])
+        walk.add(c - c[comparator], e - e[comparator], spread=block % every == 0)
     back = np.argsort(order, kind="stable")
-    share, share_square, loss, square = np.maximum(total, 0.0)[:, back]
+    share, share_square, loss, loss_variance = (a[back] for a in walk.totals())
     inc_cost, inc_effect = cost.mean(axis=0), effect.mean(axis=0)
+    share = share / n
     return Sums(
-        n=len(cost),
+        n=n,
         share=share,
-        share_square=share_square,
-        loss=loss,
-        loss_square=square,
+        share_variance=np.maximum(share_square / n - share**2, 0.0),
+        loss=np.maximum(loss / n, 0.0),
+        loss_variance=loss_variance,
         mean=grid[:, None] * (inc_effect - inc_effect[comparator]) - (inc_cost - inc_cost[comparator]),
     )
 
@@ -67,108 +66,158 @@ def sums(cost: np.ndarray, effect: np.ndarray, comparator: int, grid: np.ndarray
 class _Walk:
     """Changes of the sums along the grid, collected block by block. c, e (s, b): a strategy's draws lie together.
 
-    At every change of the best line from `old` to `new` the sums of the best line's slope e and intercept c, of their
-    squares, and of their products with every strategy's own change; added up along the grid they give means and
-    variances of the losses.
+    At every change of the best line from `old` to `new` the sums of the best line's slope e and intercept c and, in the
+    blocks that give the variance, of their squares and their products with every strategy's own; added up along the
+    grid they give means and variances of the losses.
     """
 
     def __init__(self, grid: np.ndarray, s: int, comparator: int) -> None:
         self.grid, self.s = grid, s
         self.moving = [j for j in range(s) if j != comparator]
-        self.counts = np.zeros((len(grid), s))
-        self.moments = np.zeros((len(grid), 5 + 3 * len(self.moving)))
-        self.own = np.zeros((5, s))
+        m = len(grid)
+        self.counts, self.lines = np.zeros((m, s)), np.zeros((2, m))
+        self.own, self.tied = np.zeros((2, s)), np.zeros((3, m, s))
+        self.n_spread, self.moments = 0, np.zeros((5 + 3 * len(self.moving), m))
+        self.own_spread, self.tied_spread = np.zeros((5, s)), np.zeros((2, m, s))
+        step = np.diff(grid)
+        even = m > 2 and step[0] > 0 and np.allclose(step, step[0], rtol=1e-6)
+        self.per_step = 1.0 / step[0] if even else None
 
-    def add(self, c: np.ndarray, e: np.ndarray) -> np.ndarray:
-        """Walk a block; returns (b,) True for draws left to be counted one threshold at a time."""
+    def add(self, c: np.ndarray, e: np.ndarray, spread: bool) -> None:
+        """Walk a block; draws with ties are counted one threshold at a time."""
+        self.n_spread += c.shape[1] if spread else 0
         changes, tied = self._changes(c, e)
         if tied.any():
+            share, share_square, loss, square = _one_by_one(c[:, tied].T, e[:, tied].T, self.grid)
+            self.tied += share, share_square, loss
+            if spread:
+                self.tied_spread += loss, square
             c, e = c[:, ~tied], e[:, ~tied]
             changes, _ = self._changes(c, e)
-        self.own += e.sum(axis=1), c.sum(axis=1), (e * e).sum(axis=1), (c * c).sum(axis=1), (e * c).sum(axis=1)
+        self.own += e.sum(axis=1), c.sum(axis=1)
+        if spread:
+            squares = (np.einsum("sb,sb->s", a, b) for a, b in ((e, e), (c, c), (e, c)))
+            self.own_spread += np.array([e.sum(axis=1), c.sum(axis=1), *squares])
         for draw, position, old, new in changes:
-            self._record(c, e, draw, position, old, new)
-        return tied
+            self._record(c, e, draw, position, old, new, spread)
 
     def _changes(self, c: np.ndarray, e: np.ndarray) -> tuple[list[Change], np.ndarray]:
-        top = c.min(axis=0)
-        cheapest = c == top
-        now = np.where(cheapest, e, -np.inf).argmax(axis=0)
-        tied = (cheapest.sum(axis=0) > 1) & (self.grid[0] == 0.0)
+        now, equal = _cheapest(c, e)
+        tied = equal if self.grid[0] == 0.0 else np.zeros(len(now), dtype=bool)
+        tied |= _twins(c, e)
         draw = np.arange(c.shape[1])
         out: list[Change] = [(draw, np.zeros(len(draw), dtype=np.intp), None, now)]
         while len(draw):
-            new, ahead, twin = _overtaken(c, e, draw, now)
-            tied[draw[twin]] = True
-            inside = ahead <= self.grid[-1]
-            draw, old, new, ahead = draw[inside], now[inside], new[inside], ahead[inside]
-            position = np.searchsorted(self.grid, ahead)
-            tied[draw[self.grid[position] == ahead]] = True
+            new, ahead = _overtaken(c, e, draw, now)
+            inside = np.flatnonzero(ahead <= self.grid[-1])
+            draw, old, new, ahead = (a.take(inside) for a in (draw, now, new, ahead))
+            position = self._position(ahead)
+            on_grid = self.grid.take(position) == ahead
+            if on_grid.any():
+                tied[draw[on_grid]] = True
             if len(draw):
                 out.append((draw, position, old, new))
             now = new
         return out, tied
 
+    def _position(self, ahead: np.ndarray) -> np.ndarray:
+        """The first threshold at or after each value; on an even grid guessed, then put right by one."""
+        if self.per_step is None:
+            return np.searchsorted(self.grid, ahead)
+        last = len(self.grid) - 1
+        guess = np.clip((ahead - self.grid[0]) * self.per_step + 0.5, 0, last).astype(np.intp)
+        guess += self.grid.take(guess) < ahead
+        return np.asarray(guess - ((guess > 0) & (self.grid.take(np.maximum(guess - 1, 0)) >= ahead)))
+
     def _record(
         self, c: np.ndarray, e: np.ndarray, draw: np.ndarray, position: np.ndarray, old: np.ndarray | None,
-        new: np.ndarray,
+        new: np.ndarray, spread: bool,
     ) -> None:  # fmt: skip
         m, s = self.counts.shape
         e1, c1 = _pick(e, new, draw), _pick(c, new, draw)
-        self.counts += np.bincount(position * s + new, minlength=m * s).reshape(m, s)
         if old is None:
-            e0 = c0 = np.zeros(len(draw))
+            self.counts[0] += np.bincount(new, minlength=s)
+            self.lines[:, 0] += e1.sum(), c1.sum()
         else:
             e0, c0 = _pick(e, old, draw), _pick(c, old, draw)
-            self.counts -= np.bincount(position * s + old, minlength=m * s).reshape(m, s)
-        de, dc = e1 - e0, c1 - c0
-        values = np.empty((self.moments.shape[1], len(draw)))
-        values[:5] = de, dc, e1 * e1 - e0 * e0, c1 * c1 - c0 * c0, e1 * c1 - e0 * c0
-        for i, j in enumerate(self.moving):
-            ej, cj = (e[j], c[j]) if old is None else (e[j].take(draw), c[j].take(draw))
-            values[5 + 3 * i : 8 + 3 * i] = de * ej, dc * cj, de * cj + dc * ej
-        if old is None:
-            self.moments[0] += values.sum(axis=1)
-        else:
+            at = position * s
+            self.counts += np.bincount(at + new, minlength=m * s).reshape(m, s)
+            self.counts -= np.bincount(at + old, minlength=m * s).reshape(m, s)
+            self.lines[0] += np.bincount(position, e1 - e0, minlength=m)
+            self.lines[1] += np.bincount(position, c1 - c0, minlength=m)
+        if spread:
+            e0, c0 = (np.zeros(len(draw)),) * 2 if old is None else (e0, c0)
+            de, dc = e1 - e0, c1 - c0
+            values = [de, dc, e1 * e1 - e0 * e0, c1 * c1 - c0 * c0, e1 * c1 - e0 * c0]
+            for j in self.moving:
+                ej, cj = e[j].take(draw), c[j].take(draw)
+                values += [de * ej, dc * cj, de * cj + dc * ej]
             for row, value in enumerate(values):
-                self.moments[:, row] += np.bincount(position, value, minlength=m)
+                self.moments[row] += np.bincount(position, value, minlength=m)
 
-    def totals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(m, s) counts, losses, squared losses over the walked draws."""
+    def totals(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(m, s) shares, squared shares and losses over draws, and the variance of the losses."""
         k = self.grid[:, None]
-        moments = np.cumsum(self.moments, axis=0)
-        e, c, ee, cc, ec = moments[:, :5].T[:, :, None]
+        counts = np.cumsum(self.counts, axis=0)
+        e, c = np.cumsum(self.lines, axis=1)[:, :, None]
+        loss = k * (e - self.own[0]) - (c - self.own[1])
+        moments = np.cumsum(self.moments, axis=1)
+        e, c, ee, cc, ec = moments[:5, :, None]
         eej, ccj, ecj = np.zeros((3, len(k), self.s))
         for i, j in enumerate(self.moving):
-            eej[:, j], ccj[:, j], ecj[:, j] = moments[:, 5 + 3 * i : 8 + 3 * i].T
-        own_e, own_c, own_ee, own_cc, own_ec = self.own
-        loss = k * (e - own_e) - (c - own_c)
+            eej[:, j], ccj[:, j], ecj[:, j] = moments[5 + 3 * i : 8 + 3 * i]
+        own_e, own_c, own_ee, own_cc, own_ec = self.own_spread
+        some = k * (e - own_e) - (c - own_c) + self.tied_spread[0]
         square = k**2 * (ee - 2 * eej + own_ee) - 2 * k * (ec - ecj + own_ec) + (cc - 2 * ccj + own_cc)
-        return np.cumsum(self.counts, axis=0), loss, square
+        variance = (square + self.tied_spread[1]) / self.n_spread - (some / self.n_spread) ** 2
+        tied = self.tied
+        return counts + tied[0], counts + tied[1], loss + tied[2], np.maximum(variance, 0.0)
 
 
 def _pick(values: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     return values.ravel().take(row * values.shape[1] + column)
 
 
-def _overtaken(
-    c: np.ndarray, e: np.ndarray, draw: np.ndarray, now: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The line that overtakes `now` next, the threshold at which it does (infinite: never), whether it has a twin."""
+def _cheapest(c: np.ndarray, e: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The best line just above threshold 0: least cost, then most effect; and where two have the least cost."""
+    now, low = np.zeros(c.shape[1], dtype=np.intp), c[0].copy()
+    for j in range(1, len(c)):
+        np.copyto(now, j, where=c[j] < low)
+        np.minimum(low, c[j], out=low)
+    equal = (c == low).sum(axis=0) > 1
+    if equal.any():
+        now[equal] = np.where(c[:, equal] == low[equal], e[:, equal], -np.inf).argmax(axis=0)
+    return now, equal
+
+
+def _twins(c: np.ndarray, e: np.ndarray) -> np.ndarray:
+    """(b,) True where two lines of a draw are one and the same."""
+    found = np.zeros(c.shape[1], dtype=bool)
+    for i in range(len(c)):
+        for j in range(i):
+            same = e[i] == e[j]
+            if same.any():
+                found |= same & (c[i] == c[j])
+    return found
+
+
+def _overtaken(c: np.ndarray, e: np.ndarray, draw: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The line that overtakes `now` next, and the threshold at which it does (infinite: never).
+
+    Of several that do so at once it may be any: the steepest then overtakes at the same threshold in the next step.
+    """
     base_e, base_c = _pick(e, now, draw), _pick(c, now, draw)
     whole = len(draw) == c.shape[1]
     new, ahead = np.zeros(len(draw), dtype=np.intp), np.full(len(draw), np.inf)
-    gain, same = np.zeros(len(draw)), np.zeros(len(draw), dtype=np.int8)
-    for j in range(len(c)):
-        de = (e[j] if whole else e[j].take(draw)) - base_e
-        dc = (c[j] if whole else c[j].take(draw)) - base_c
-        same += (de == 0) & (dc == 0)
-        at = np.divide(dc, de, out=np.full(len(draw), np.inf), where=de > 0)
-        sooner = (at < ahead) | ((at == ahead) & (de > gain) & (de > 0))
-        np.copyto(new, j, where=sooner)
-        np.copyto(ahead, at, where=sooner)
-        np.copyto(gain, de, where=sooner)
-    return new, ahead, same > 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for j in range(len(c)):
+            de = (e[j] if whole else e[j].take(draw)) - base_e
+            at = (c[j] if whole else c[j].take(draw)) - base_c
+            at /= de
+            np.copyto(at, np.inf, where=~(de > 0))
+            np.copyto(new, j, where=at < ahead)
+            np.minimum(ahead, at, out=ahead)
+    return new, ahead
 
 
 def best_share(benefit: np.ndarray) -> np.ndarray:

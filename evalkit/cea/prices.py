@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,25 +41,36 @@ def inflate(amount: Any, from_year: int, to_year: int, *, series: str | None = N
     return amount * factor if to_year >= from_year else amount / factor
 
 
-def convert(amount: Any, from_currency: str, to_currency: str, year: int) -> Any:
-    """Money in another currency at the annual mean rate of `year`; MOP through its peg to the HKD (1.03).
+def convert(
+    amount: Any, from_currency: str, to_currency: str, year: int, *, by: Literal["rate", "ppp"] = "rate"
+) -> Any:
+    """Money in another currency: by the annual mean rate of `year`, or by purchasing power of that year.
 
     Parameters
         amount  a number or an array;  currencies "CNY", "HKD" or "MOP"
-    Raises UserError("unknown_currency"), UserError("no_parameter_for_date") outside the series.
-    Convert first, then inflate in the target currency. Not a purchasing power parity.
+        by      "rate": market rate, MOP through its peg to the HKD (1.03), for what was paid across the border;
+                "ppp": conversion factors of household consumption, to compare costs between places
+    Raises UserError("unknown_currency"), ("unknown_conversion"), ("no_parameter_for_date") outside the series: neither
+    is ever extrapolated. Convert first, then inflate in the target currency.
     """
+    if by not in ("rate", "ppp"):
+        raise UserError("unknown_conversion", found=by, known="rate, ppp")
+    known = ("CNY", "HKD", "MOP")
+    for currency in (from_currency, to_currency):
+        if currency not in known:
+            raise UserError("unknown_currency", currency=currency, known=", ".join(known))
+    if from_currency == to_currency:
+        return amount
+    if by == "ppp":
+        return amount * parameter(f"ppp.{to_currency}", year).value / parameter(f"ppp.{from_currency}", year).value
     return amount * _in_yuan(from_currency, year) / _in_yuan(to_currency, year)
 
 
 def _in_yuan(currency: str, year: int) -> float:
     if currency == "CNY":
         return 1.0
-    if currency == "HKD":
-        return parameter("fx.HKD", year).value
-    if currency == "MOP":
-        return parameter("fx.HKD", year).value / parameter("peg.MOP_per_HKD", year).value
-    raise UserError("unknown_currency", currency=currency, known="CNY, HKD, MOP")
+    rate = parameter("fx.HKD", year).value
+    return rate if currency == "HKD" else rate / parameter("peg.MOP_per_HKD", year).value
 
 
 def _index(series: str) -> dict[int, float]:

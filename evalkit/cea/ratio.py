@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ..core import Psa, UserError
+from .curves import against
 from .distributions import stream
 from .intervals import RatioSet, critical, fieller
 
@@ -30,13 +31,18 @@ def icer_set(
                   nothing is resampled, the draws are the replicates. For "bca" the bias correction is the share of
                   draws below the mean's direction; the acceleration is nil, as for a normal estimate whose covariance
                   does not depend on its mean (`icer_bootstrap` estimates it from individuals)
-        strategy  the only other one without a name;  df  of the reported inference, for "fieller", normal without
+        strategy  the only other one without a name
+        df        for "fieller", of draws that follow Student's t: their covariance is taken back to its scale, times
+                  (df − 2)/df, and the quantile is t's; normal without
     Returns a RatioSet (money per unit of effect): interval, complement or whole line.
-    Raises UserError("unknown_strategy"), ("unknown_method"), ("level_outside"). With a weak effect read Fieller's.
+    Raises UserError("unknown_strategy"), ("unknown_method"), ("level_outside"), ("df_outside") for df ≤ 2, where t has
+    no variance. With a weak effect read Fieller's.
     """
     cost, effect = _increments(psa, strategy)
     if method == "fieller":
-        v = np.cov(cost, effect)
+        if df is not None and not df > 2:
+            raise UserError("df_outside", found=df)
+        v = np.cov(cost, effect) * (1.0 if df is None or np.isinf(df) else (df - 2) / df)
         return fieller(
             float(cost.mean()), float(effect.mean()), float(v[0, 0]), float(v[1, 1]), float(v[0, 1]), df=df, level=level
         )
@@ -124,11 +130,7 @@ def _turn(cost: np.ndarray, effect: np.ndarray, centre: tuple[float, float]) -> 
 
 
 def _increments(psa: Psa, strategy: str | None) -> tuple[np.ndarray, np.ndarray]:
-    others = [s for s in psa.strategies if s != psa.comparator]
-    name = strategy or others[0]
-    if name not in others or (strategy is None and len(others) > 1):
-        raise UserError("unknown_strategy", found=str(strategy), known=", ".join(others))
-    j, base = psa.strategies.index(name), psa.strategies.index(psa.comparator)
+    j, base = against(psa, strategy), psa.strategies.index(psa.comparator)
     return psa.cost[:, j] - psa.cost[:, base], psa.effect[:, j] - psa.effect[:, base]
 
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..core import Psa, Swing, UserError
-from .curves import inmb
+from ..core import Psa, Swing
+from .curves import against, inmb
 from .evppi import columns_of
 from .smooth import Smooth, smooth
 
@@ -83,11 +83,7 @@ def breakeven(psa: Psa, parameter: str, threshold: float = 0.0, *, strategy: str
 
 
 def _response(psa: Psa, threshold: float, strategy: str | None) -> np.ndarray:
-    others = [s for s in psa.strategies if s != psa.comparator]
-    name = strategy or others[0]
-    if name not in others or (strategy is None and len(others) > 1):
-        raise UserError("unknown_strategy", found=str(strategy), known=", ".join(others))
-    return inmb(psa, threshold)[:, [psa.strategies.index(name)]]
+    return inmb(psa, threshold)[:, [against(psa, strategy)]]
 
 
 def _fit(psa: Psa, names: Sequence[str], threshold: float, strategy: str | None) -> tuple[Smooth, np.ndarray]:

@@ -43,9 +43,10 @@ class Smooth:
 def smooth(x: np.ndarray, y: np.ndarray) -> Smooth:
     """Smooth y (n, q) on the parameters x (n, d); parameters that do not vary are left out."""
     moving = np.ptp(x, axis=0) > 0
-    build, penalty = _design(x[:, moving])
-    design = build(x[:, moving])
-    gram = _dense(design.T @ design)
+    x_moving = x[:, moving]
+    build, penalty = _design(x_moving)
+    design = build(x_moving)
+    gram = _gram(design)
     values, vectors = np.linalg.eigh(gram)
     keep = values > values.max() * 1e-12
     half = vectors[:, keep] / np.sqrt(values[keep])
@@ -86,6 +87,26 @@ def _dense(matrix: Any) -> np.ndarray:
     return matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
 
 
+def _gram(design: Any) -> np.ndarray:
+    """(p, p) inner products of the columns.
+
+    Rows of a local basis that lie between the same knots have the same columns: sorted by the first of them, each group
+    is one small dense product.
+    """
+    if not hasattr(design, "toarray"):
+        return np.asarray(design.T @ design)
+    n, p = design.shape
+    columns, values = design.indices.reshape(n, -1), design.data.reshape(n, -1)
+    order = np.argsort(columns[:, 0].astype(np.int16 if p < 2**15 else np.int64), kind="stable")
+    columns, values = columns[order], values[order]
+    edges = np.flatnonzero(np.diff(columns[:, 0])) + 1
+    found = np.zeros((p, p))
+    for start, stop in zip([0, *edges], [*edges, n]):
+        part = values[start:stop]
+        found[np.ix_(columns[start], columns[start])] += part.T @ part
+    return found
+
+
 Build = Callable[[np.ndarray], Any]
 """From points (m, d) to their design (m, p), sparse where the basis is local."""
 
@@ -100,9 +121,10 @@ def _design(x: np.ndarray) -> tuple[Build, np.ndarray]:
         return lambda points: build(points[:, 0]), penalty
     if d == 2:
         (first, pa), (second, pb) = (_spline(x[:, j], KNOTS[2]) for j in range(2))
-        ga, gb = (_dense(b.T @ b) / n for b in (first(x[:, 0]), second(x[:, 1])))
+        own = first(x[:, 0]), second(x[:, 1])
+        ga, gb = (_gram(b) / n for b in own)
         penalty = np.kron(pa / np.trace(pa), gb) + np.kron(ga, pb / np.trace(pb))
-        return lambda points: _rowwise(first(points[:, 0]), second(points[:, 1])), penalty
+        return lambda p: _rowwise(*(own if p is x else (first(p[:, 0]), second(p[:, 1])))), penalty
     return _additive(x)
 
 

@@ -71,3 +71,19 @@ def test_small_differences_between_large_totals_stay_exact() -> None:
     assert (curves["evpi"].values["evpi"] >= 0).all()
     np.testing.assert_allclose(curves["ceac"].values["b"], 1.0)
     np.testing.assert_allclose(curves["expected_loss"].values["a"], 5.0, rtol=1e-6)
+
+
+def test_errors_of_many_draws_come_from_some_of_them() -> None:
+    """Beyond 131,072 draws the errors of losses are still sd/√n, within 2 %; means and shares use every draw."""
+    rng = np.random.default_rng(9)
+    n = 400_000
+    psa = cea.psa_from_arrays(
+        np.c_[np.zeros(n), rng.normal(1e6, 5e5, n)], np.c_[np.zeros(n), rng.normal(40, 20, n)], "ab", comparator="a"
+    )
+    grid = [0.0, 1e4, 3e4, 1e5]
+    curves, (share, share_error, loss, loss_error) = cea.threshold_curves(psa, grid), obvious(psa, grid)
+    for j, s in enumerate("ab"):
+        np.testing.assert_allclose(curves["ceac"].values[s], share[:, j], atol=1e-12)
+        np.testing.assert_allclose(curves["ceac"].mc_error[s], share_error[:, j], rtol=1e-6)
+        np.testing.assert_allclose(curves["expected_loss"].values[s], loss[:, j], rtol=1e-9)
+        np.testing.assert_allclose(curves["expected_loss"].mc_error[s], loss_error[:, j], rtol=0.02)

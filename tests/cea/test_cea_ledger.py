@@ -91,3 +91,10 @@ def test_an_unknown_perspective_lists_the_known() -> None:
     """A perspective nobody has is refused even for an empty ledger."""
     with pytest.raises(UserError, match="unknown_perspective"):
         cea.net([FLOW], "province")  # type: ignore[arg-type]
+
+
+def test_a_negative_flow_is_told_with_unit_and_row() -> None:
+    """The sentence names the item, the money it is in and its place in the list."""
+    with pytest.raises(UserError) as caught:
+        cea.accounts([FLOW, replace(FLOW, amount=-1.0, item="nursing")])
+    assert caught.value.problems[0].values == {"item": "nursing", "amount": -1.0, "unit": "CNY 2024", "row": 2}

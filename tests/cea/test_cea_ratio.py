@@ -24,11 +24,26 @@ STRONG = ((1_000.0, 0.01), (324.0, 0.001925), -0.71)
 
 
 def test_fieller_of_draws_is_fieller_of_their_moments() -> None:
-    """The set from a Psa is the one of the mean, variances and covariance of its increments, with the df given."""
+    """The set from a Psa is the one of the mean, variances and covariance of its increments."""
     psa = made(*STRONG)
     c, e = psa.cost[:, 1], psa.effect[:, 1]
     v = np.cov(c, e)
-    assert cea.icer_set(psa, df=12) == cea.fieller(c.mean(), e.mean(), v[0, 0], v[1, 1], v[0, 1], df=12)
+    assert cea.icer_set(psa) == cea.fieller(c.mean(), e.mean(), v[0, 0], v[1, 1], v[0, 1])
+
+
+def test_draws_of_students_t_give_back_the_set_of_the_estimate() -> None:
+    """A million t draws (8 df) around an estimate: the set of that estimate with its scale and t quantile."""
+    psa, df = made((0.0, 0.0), STRONG[1], STRONG[2], n=1_000_000), 8
+    root = np.sqrt(df / np.random.default_rng(3).chisquare(df, psa.n))[:, None]
+    drawn = cea.psa_from_arrays(
+        psa.cost * root + [0.0, 1_000.0], psa.effect * root + [0.0, 0.01], psa.strategies, comparator="usual"
+    )
+    c, e = STRONG[1]
+    wanted = cea.fieller(1_000.0, 0.01, c**2, e**2, STRONG[2] * c * e, df=df)
+    found = cea.icer_set(drawn, df=df)
+    assert found.type == wanted.type and (found.low, found.high) == pytest.approx((wanted.low, wanted.high), rel=0.01)
+    with pytest.raises(UserError, match="df_outside"):
+        cea.icer_set(drawn, df=2)
 
 
 def test_percentiles_of_a_strong_effect_are_those_of_the_ratio() -> None:

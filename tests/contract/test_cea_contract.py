@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -31,6 +32,82 @@ def test_curves_have_one_shape(curve: object) -> None:
     np.testing.assert_array_equal(before[1], psa.effect)
 
 
+CALLS = {
+    "averted_draws": "path n seed",
+    "schedule": "date",
+    "unit_costs": "benefits",
+    "decide": "draws costs programme_cost",
+    "net": "flows perspective",
+    "present_value": "flows perspective",
+    "in_prices": "flows price_year",
+    "annuity": "years rate growth",
+    "life_annuity": "age rate growth",
+    "convert": "amount from_currency to_currency year",
+    "psa": "strategies parameters effects",
+    "psa_from_arrays": "cost effect strategies",
+    "mixture": "models weights",
+    "icer_table": "psa",
+    "frontier": "psa",
+    "inmb": "psa threshold",
+    "nmb": "psa threshold",
+    "icer_set": "psa method",
+    "fieller": "inc_cost inc_effect var_cost var_effect cov",
+    "ceac": "psa thresholds",
+    "ceaf": "psa thresholds",
+    "expected_loss": "psa thresholds",
+    "evpi": "psa thresholds",
+    "evppi": "psa parameters thresholds",
+    "evsi": "psa parameters information thresholds",
+    "enbs": "sample cost",
+    "mc_errors": "psa threshold parameters",
+    "returns": "averted_cost programme_cost",
+    "payback": "flows perspective",
+    "breakeven": "psa parameter threshold",
+    "tornado": "psa threshold",
+    "two_way": "psa parameters threshold",
+    "budget_impact": "",
+    "portfolio": "names saving",
+    "daly": "",
+    "morris": "outcome parameters",
+    "sobol": "outcome parameters",
+    "by_group": "groups averted saving",
+}
+"""Each public call with its leading parameters: a notebook written against them keeps working."""
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_calls_are_kept(name: str) -> None:
+    """The leading parameters of every call keep name and order; what is optional is by keyword or at the end."""
+    found = list(inspect.signature(getattr(cea, name)).parameters)
+    assert found[: len(CALLS[name].split())] == CALLS[name].split()
+
+
+@pytest.mark.parametrize("name", [n for n, p in CALLS.items() if "seed" in p.split() or n in ("psa", "mixture")])
+def test_randomness_comes_from_a_seed(name: str) -> None:
+    """A call that draws has a seed with a default, so that every run can be repeated."""
+    seed = inspect.signature(getattr(cea, name)).parameters["seed"]
+    assert isinstance(seed.default, int)
+
+
+@pytest.mark.parametrize("factor", [0.25, 7.8])
+def test_another_currency_scales_money_and_nothing_else(factor: float) -> None:
+    """Costs and thresholds in another currency: shares, statuses and types stay, money scales."""
+    rng = np.random.default_rng(4)
+    cost, effect = rng.normal([0, 3, 8], 2, (400, 3)), rng.normal([0, 1, 2], 1, (400, 3))
+    drawn = {"u": effect[:, 1]}
+    one, two = (cea.psa_from_arrays(cost * f, effect, "abc", comparator="a", parameters=drawn) for f in (1.0, factor))
+    np.testing.assert_allclose(cea.inmb(two, 4.0 * factor), factor * cea.inmb(one, 4.0), atol=1e-9)
+    for curve in CURVES:
+        a, b = curve(one, [1.0, 4.0]), curve(two, [factor, 4.0 * factor])
+        scale = factor if a.unit == "CNY" else 1.0
+        for s in a.values:
+            np.testing.assert_allclose(b.values[s], scale * a.values[s], atol=1e-9)
+    np.testing.assert_allclose(
+        cea.evppi(two, "u", [4.0 * factor]).values["u"], factor * cea.evppi(one, "u", [4.0]).values["u"], rtol=1e-6
+    )
+    assert [r.status for r in cea.frontier(one)] == [r.status for r in cea.frontier(two)]
+
+
 @pytest.mark.parametrize("curve", CURVES, ids=lambda f: f.__name__)
 def test_curves_ignore_the_order_of_draws(curve: object) -> None:
     """Shuffling the draws of cost and effect together changes nothing."""
@@ -46,8 +123,8 @@ def test_curves_ignore_the_order_of_draws(curve: object) -> None:
 
 
 def test_nouns_are_frozen() -> None:
-    """Schedule, UnitCosts, Draws and RatioSet cannot be changed."""
-    for noun in (cea.Schedule, cea.UnitCosts, cea.Draws, cea.RatioSet):
+    """Schedule, UnitCosts, Draws, RatioSet and Returns cannot be changed."""
+    for noun in (cea.Schedule, cea.UnitCosts, cea.Draws, cea.RatioSet, cea.Returns):
         assert dataclasses.is_dataclass(noun) and noun.__dataclass_params__.frozen  # type: ignore[attr-defined]
 
 
