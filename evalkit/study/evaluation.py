@@ -82,8 +82,8 @@ def examine(
     panel: Panel, design: Design, path: EffectPath, found: dict[str, Effect], min_pre_periods: int
 ) -> tuple[Gate, ...]:
     """The named diagnostics of a firm design; `found` as `other_outcomes`."""
-    minor, graded, control = (found.get(name) for name in ("ungraded", "graded", CONTROL_OUTCOME))
-    gates = diagnostics(path.effects()[0], minor, graded, control, (pre_periods(panel, design), min_pre_periods))
+    usable = (pre_periods(panel, design), min_pre_periods)
+    gates = diagnostics(path.effects()[0], found.get("reporting"), found.get(CONTROL_OUTCOME), usable)
     return (*gates, placebo_start(panel, design, PRIMARY), selection_peak(panel, design, PRIMARY))
 
 
@@ -229,7 +229,18 @@ def other_outcomes(panel: Panel, design: Design) -> dict[str, Effect]:
             continue
         window = None if name == "no_selection_window" else design.selection_window
         out[name] = did.ppml(view, replace(design, outcomes=(outcome,), selection_window=window)).effects()[0]
+    if {"ungraded", "graded"} <= set(out):
+        out["reporting"] = reporting_gap(views["graded"][0], panel, design)
     return out
+
+
+def reporting_gap(graded: Panel, panel: Panel, design: Design) -> Effect:
+    """Log rate ratio of ungraded cases minus that of graded ones, under one joint covariance: their errors go together,
+    so that the gap is seen long before two intervals part."""
+    both = replace(panel, outcomes={MINOR: panel.outcomes[MINOR], **graded.outcomes})
+    path = did.ppml(both, replace(design, outcomes=tuple(both.outcomes)))
+    first, second = (path.select(lambda t, name=name: t.outcome == name) for name in both.outcomes)  # type: ignore[misc]
+    return did.gap(first, second)
 
 
 def alternative_effects(panel: Panel, design: Design) -> dict[str, Effect]:

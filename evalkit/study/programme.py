@@ -99,14 +99,13 @@ def warnings(case: Case, panel: Panel, design: Design, headline: Effect) -> tupl
     if CONTROL_OUTCOME not in panel.outcomes:
         return ()
 
-    def effect(name: str, *parts: str) -> Effect:
-        return did.twfe(did.log_rate(with_outcome(panel, name, *parts)), design).effects()[0]
+    def path(name: str, *parts: str) -> EffectPath:
+        return did.twfe(did.log_rate(with_outcome(panel, name, *parts)), design)
 
     graded = [n for n in panel.outcomes if n.startswith(PRIMARY + ".") and n != MINOR]
-    return diagnostics(
-        headline, effect(MINOR, MINOR), effect("graded", *graded), effect(CONTROL_OUTCOME, CONTROL_OUTCOME),
-        (pre_periods(panel, design), int(case.plan.settings["min_pre_periods"])),
-    )  # fmt: skip
+    usable = (pre_periods(panel, design), int(case.plan.settings["min_pre_periods"]))
+    reporting = did.gap(path(MINOR, MINOR), path("graded", *graded))
+    return diagnostics(headline, reporting, path(CONTROL_OUTCOME, CONTROL_OUTCOME).effects()[0], usable)
 
 
 def log_scale(panel: Panel) -> Panel:

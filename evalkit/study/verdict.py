@@ -2,13 +2,17 @@
 
 Levels: A randomised; B controlled, with the sensitivity of parallel trends passed and no diagnostic failed; C
 controlled, sensitivity not passed or not testable; D before-after only; E outputs only. Level B needs the breakdown
-value and the power of the pre-period (`methods.md` 4). A randomisation p beside the interval never raises a level.
+value and the power of the pre-period (`methods.md` 4), and no pre-test decides on it: a failed one takes the causal
+words away, not the level. A randomisation p beside the interval never raises a level.
 """
 
 from __future__ import annotations
 
 from ..core import Effect, Gate, Message, Panel
 from .build import message
+
+PRETESTS = ("placebo_start",)
+"""Diagnostics that test the periods before the start: no gate of level B."""
 
 
 def evidence_level(
@@ -24,7 +28,8 @@ def evidence_level(
         return "D"
     if assignment == "random" and effect.p_value is not None:
         return "A"
-    sound = verdict(effect) != "not_testable" and not any(g.passed is False and g.severity == "warn" for g in gates)
+    failed = [g for g in gates if g.passed is False and g.severity == "warn" and g.name not in PRETESTS]
+    sound = verdict(effect) != "not_testable" and not failed
     return "B" if trends_passed and sound else "C"
 
 
@@ -39,24 +44,20 @@ def verdict(effect: Effect) -> str:
 
 def diagnostics(
     effect: Effect,
-    minor: Effect | None,
-    graded: Effect | None,
+    reporting: Effect | None,
     control_outcome: Effect | None,
     pre_periods: tuple[int, int],
 ) -> tuple[Gate, ...]:
     """Named warnings that withhold a causal reading.
 
-    reporting_shift       minor (ungraded) cases move against graded ones: their intervals do not overlap
+    reporting_shift       minor (ungraded) cases move against graded ones: the interval of the gap between their
+                          effects excludes nil
     negative_control      an outcome that the programme cannot move has an interval that excludes no effect
     pre_period_length     usable periods before the start: (found, needed)
     """
     return (
-        Gate(name="reporting_shift", severity="warn", passed=_overlap(minor, graded)),
-        Gate(
-            name="negative_control",
-            severity="warn",
-            passed=None if control_outcome is None else verdict(control_outcome) in ("insufficient", "not_testable"),
-        ),
+        Gate(name="reporting_shift", severity="warn", passed=_covers_nil(reporting)),
+        Gate(name="negative_control", severity="warn", passed=_covers_nil(control_outcome)),
         Gate(
             name="pre_period_length",
             severity="warn",
@@ -67,13 +68,9 @@ def diagnostics(
     )
 
 
-def _overlap(a: Effect | None, b: Effect | None) -> bool | None:
-    """Do the two intervals meet? None where one of them is missing."""
-    known = [(x.conf_low, x.conf_high) for x in (a, b) if x is not None]
-    spans = [(low, high) for low, high in known if low is not None and high is not None]
-    if len(spans) < 2:
-        return None
-    return max(low for low, _ in spans) <= min(high for _, high in spans)
+def _covers_nil(effect: Effect | None) -> bool | None:
+    """Does nothing speak against no effect? None where there is none to examine."""
+    return None if effect is None else verdict(effect) in ("insufficient", "not_testable")
 
 
 def verdict_message(effect: Effect, level: str, gates: tuple[Gate, ...]) -> Message:

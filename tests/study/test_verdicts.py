@@ -115,17 +115,17 @@ def test_a_failed_diagnostic_takes_the_causal_word_away() -> None:
 
 
 def test_diagnostics_name_what_went_wrong() -> None:
-    """Minor against graded cases, the outcome that cannot move, and a short pre-period each fail by their own name."""
+    """A gap between minor and graded cases, the outcome that cannot move, and a short pre-period each fail by name."""
     lower, higher, none = effect(-0.4, -0.2), effect(0.1, 0.3), effect(-0.1, 0.1)
-    gates = {g.name: g.passed for g in diagnostics(lower, higher, lower, higher, (5, 8))}
+    gates = {g.name: g.passed for g in diagnostics(lower, lower, higher, (5, 8))}
     assert gates == {
         "reporting_shift": False,
         "negative_control": False,
         "pre_period_length": False,
         "effect_testable": True,
     }
-    assert all(g.passed for g in diagnostics(lower, lower, lower, none, (8, 8)))
-    unknown = {g.name: g.passed for g in diagnostics(lower, None, lower, None, (8, 8))}
+    assert all(g.passed for g in diagnostics(lower, none, none, (8, 8)))
+    unknown = {g.name: g.passed for g in diagnostics(lower, None, None, (8, 8))}
     assert unknown["reporting_shift"] is None
     assert unknown["negative_control"] is None
 
