@@ -116,7 +116,8 @@ def effective_clusters(panel: Panel, design: Design | None = None, estimator: st
     simultaneous band is shown only where both are at least 8. Raises UserError("did_unknown_method"), and
     whatever the estimator raises. Source: Carter, Schnepel and Steigerwald (2017).
     """
-    part = part_of(fit_of(estimator, panel, design or Design()).sources[0])
-    rows = np.eye(part.width)
+    fit = fit_of(estimator, panel, design or Design())
+    part = part_of(fit.sources[0])
+    rows = np.eye(part.width) if fit.path.transform is None else np.asarray(fit.path.transform)[:, : part.width]
     treated, control = part.effective(rows[part.live(rows)][:1])[0]
     return float(treated), float(control)

@@ -36,7 +36,7 @@ ESTIMATORS: dict[str, Callable[[Panel, Design], Fit]] = {
     "ppml_event_study": ppml_event_study_fit,
 }
 
-RECTANGLE = ("synthetic_control", "synthetic_did")
+RECTANGLE = ("dose_response", "synthetic_control", "synthetic_did", "triple_difference")
 """Estimators that need every unit in every period."""
 
 

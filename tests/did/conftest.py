@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from evalkit.core import NEVER, Panel
+from evalkit.core import NEVER, Design, Panel
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "did"
 
@@ -74,6 +76,22 @@ def _counts(
     total = rng.poisson(mu).astype(float)
     part = rng.binomial(total.astype(int), 0.4).astype(float)
     return build_panel({"cases": total, "severe": part}, cohort, cluster=cluster, exposure=exposure)
+
+
+def _asked(name: str, panel: Panel, **design: Any) -> tuple[Panel, Design]:
+    """Panel and design with what an estimator asks for: a dose, or a covariate that says who is eligible."""
+    number = np.arange(panel.n_units)
+    if name == "dose_response":
+        panel = replace(panel, dose=np.linspace(0.5, 2.0, panel.n_units)[(5 * number) % panel.n_units])
+    if name == "triple_difference":
+        eligible = np.repeat((number // 2 % 2 == 0)[:, None].astype(float), panel.n_periods, axis=1)
+        panel, design = replace(panel, covariates={"eligible": eligible}), design | {"eligible": "eligible"}
+    return panel, Design(**design)
+
+
+@pytest.fixture(scope="session")
+def asked() -> Callable[..., tuple[Panel, Design]]:
+    return _asked
 
 
 @pytest.fixture(scope="session")
