@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -121,9 +124,11 @@ def supervise(tasks: Sequence[Task], shared: Supervision, jobs: int, known: Hist
     outcomes = {t.name: _withhold(t, shared) for t in tasks if t.kind != "province" and t.place in shared.withheld}
     ended: list[Outcome] = []
     running: dict[Future[Outcome], str] = {}
-    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="evalkit") as pool:
+    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="evalkit") as pool, interrupts() as asked:
         try:
             while len(outcomes) < len(tasks):
+                if asked.is_set():
+                    raise KeyboardInterrupt
                 open_tasks = [t for t in ready(tasks, set(outcomes)) if t.name not in running.values()]
                 found = [o for t in open_tasks if (o := kept(_keyed(t, outcomes), shared.folder, known))]
                 for outcome in found:
@@ -145,6 +150,28 @@ def supervise(tasks: Sequence[Task], shared: Supervision, jobs: int, known: Hist
             _abandon(shared, "interrupted")
             raise
     return tuple(outcomes[t.name] for t in tasks)
+
+
+@contextmanager
+def interrupts() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event, which the caller turns into an interrupt where nothing is held; a second one interrupts at
+    once. An interrupt in the middle of `wait` may leave a future locked, and its thread waiting for ever."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _withheld(problems: Mapping[str, Sequence[Problem]], tasks: Sequence[Task]) -> dict[str, tuple[Problem, ...]]:
