@@ -83,7 +83,8 @@ def examine(
 ) -> tuple[Gate, ...]:
     """The named diagnostics of a firm design; `found` as `other_outcomes`."""
     usable = (pre_periods(panel, design), min_pre_periods)
-    gates = diagnostics(path.effects()[0], found.get("reporting"), found.get(CONTROL_OUTCOME), usable)
+    reporting = reporting_gap(panel, design) if {"ungraded", "graded"} <= set(found) else None
+    gates = diagnostics(path.effects()[0], reporting, found.get(CONTROL_OUTCOME), usable)
     return (*gates, placebo_start(panel, design, PRIMARY), selection_peak(panel, design, PRIMARY))
 
 
@@ -214,12 +215,16 @@ def with_outcome(panel: Panel, name: str, *parts: str) -> Panel:
     return replace(panel, outcomes={name: total})
 
 
+def graded_names(panel: Panel) -> list[str]:
+    """Avertable injuries that were graded, deaths included."""
+    return [n for n in panel.outcomes if n.startswith(PRIMARY + ".") and n != MINOR]
+
+
 def other_outcomes(panel: Panel, design: Design) -> dict[str, Effect]:
     """Other outcomes and windows beside the headline, by name; those that cannot be estimated are left out."""
-    graded = [n for n in panel.outcomes if n.startswith(PRIMARY + ".") and n != MINOR]
     views = {
         "ungraded": (panel, MINOR),
-        "graded": (with_outcome(panel, "graded", *graded), "graded"),
+        "graded": (with_outcome(panel, "graded", *graded_names(panel)), "graded"),
         CONTROL_OUTCOME: (panel, CONTROL_OUTCOME),
         "no_selection_window": (panel, PRIMARY),
     }
@@ -229,15 +234,14 @@ def other_outcomes(panel: Panel, design: Design) -> dict[str, Effect]:
             continue
         window = None if name == "no_selection_window" else design.selection_window
         out[name] = did.ppml(view, replace(design, outcomes=(outcome,), selection_window=window)).effects()[0]
-    if {"ungraded", "graded"} <= set(out):
-        out["reporting"] = reporting_gap(views["graded"][0], panel, design)
     return out
 
 
-def reporting_gap(graded: Panel, panel: Panel, design: Design) -> Effect:
+def reporting_gap(panel: Panel, design: Design) -> Effect:
     """Log rate ratio of ungraded cases minus that of graded ones, under one joint covariance: their errors go together,
     so that the gap is seen long before two intervals part."""
-    both = replace(panel, outcomes={MINOR: panel.outcomes[MINOR], **graded.outcomes})
+    graded = np.sum([panel.outcomes[n] for n in graded_names(panel)], axis=0)
+    both = replace(panel, outcomes={MINOR: panel.outcomes[MINOR], "graded": graded})
     path = did.ppml(both, replace(design, outcomes=tuple(both.outcomes)))
     first, second = (path.select(lambda t, name=name: t.outcome == name) for name in both.outcomes)  # type: ignore[misc]
     return did.gap(first, second)

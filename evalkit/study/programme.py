@@ -29,7 +29,7 @@ from .effects import (
     ratio_interval,
     ratio_row,
 )
-from .evaluation import CONTROL_OUTCOME, MINOR, PRIMARY, overall, pre_periods, with_outcome
+from .evaluation import CONTROL_OUTCOME, MINOR, graded_names, overall, pre_periods, with_outcome
 from .project import averted_table, paths_figure
 from .synthetic import synthetic_exhibits, synthetic_of
 from .trends import Trends, trend_exhibits, trends_of
@@ -102,9 +102,8 @@ def warnings(case: Case, panel: Panel, design: Design, headline: Effect) -> tupl
     def path(name: str, *parts: str) -> EffectPath:
         return did.twfe(did.log_rate(with_outcome(panel, name, *parts)), design)
 
-    graded = [n for n in panel.outcomes if n.startswith(PRIMARY + ".") and n != MINOR]
     usable = (pre_periods(panel, design), int(case.plan.settings["min_pre_periods"]))
-    reporting = did.gap(path(MINOR, MINOR), path("graded", *graded))
+    reporting = did.gap(path(MINOR, MINOR), path("graded", *graded_names(panel)))
     return diagnostics(headline, reporting, path(CONTROL_OUTCOME, CONTROL_OUTCOME).effects()[0], usable)
 
 
