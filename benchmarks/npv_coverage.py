@@ -43,7 +43,6 @@ from evalkit import cea, did
 from evalkit.core import Design, EffectPath, Panel
 from evalkit.data import sample
 from evalkit.study import evaluation
-from evalkit.study.trends import trends_of
 from evalkit.study.truth import at_means, known_effect
 from evalkit.study.verdict import verdict
 
@@ -94,7 +93,7 @@ def examined(panel: Panel, design: Design, path: EffectPath) -> Row:
     gates = evaluation.examine(panel, design, path, found, MIN_PRE_PERIODS)
     span = evaluation.event_span(panel)
     blocks = evaluation.coarser(panel, single, span) if span else None
-    trends = trends_of(did.ppml_event_study(*blocks) if blocks else None, blocks[0] if blocks else panel)
+    trends = evaluation.examined(panel, single, span, did.ppml_event_study(*blocks) if blocks else None)
     warned = any(g.passed is False and g.severity == "warn" for g in gates)
     excludes = verdict(path.effects()[0]) in ("lower", "higher")
     return {g.name: g.passed is False for g in gates if g.name in WARNINGS} | {
