@@ -1,8 +1,9 @@
 """Coverage of the fund's net present saving on the sample's own generator, with known truth.
 
-    python benchmarks/npv_coverage.py --scenario null effect heterogeneous --seeds 1000 --examined 200
-    python benchmarks/npv_coverage.py --scenario reporting_bias regression_to_mean --seeds 500
-    python benchmarks/npv_coverage.py --scenario diverging_trend --seeds 300
+    python benchmarks/npv_coverage.py --scenario null --seeds 1000 --examined 60
+    python benchmarks/npv_coverage.py --scenario effect heterogeneous --seeds 1000 --examined 40
+    python benchmarks/npv_coverage.py --scenario reporting_bias regression_to_mean --seeds 100
+    python benchmarks/npv_coverage.py --scenario diverging_trend --seeds 150
 
 For every seed the fast path of the sample (no files) gives the panel of a project and the injuries it truly averted by
 severity. The joint Poisson path with CR3-Satterthwaite inference gives draws of averted injuries; those and draws of
