@@ -17,7 +17,7 @@ from ..core import EffectPath, UserError
 from .benefits import HORIZON, Schedule, draws_of, entries
 from .bridge import Draws
 from .ledger import weight
-from .unit_costs import UnitCosts, _shares, grade_groups
+from .unit_costs import UnitCosts, grade_groups, grade_shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def cash_in_window(
     out = {}
     for group in dict.fromkeys(grouping.values()):
         members = [g for g in grouping if grouping[g] == group]
-        share = _shares(benefits, members, mix, n, seed, group)
+        share = grade_shares(benefits, members, mix, n, seed, group)
         out[group] = float(np.mean(sum(share[:, i] * by_grade[g] for i, g in enumerate(members))))
     return out
 

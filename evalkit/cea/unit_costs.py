@@ -125,7 +125,7 @@ def unit_costs(
     parts: dict[str, float] = {}
     for group in groups:
         members = [g for g in grouping if grouping[g] == group]
-        share = _shares(benefits, members, mix, n, seed, group)
+        share = grade_shares(benefits, members, mix, n, seed, group)
         stacked.append(np.einsum("ng,ngp->np", share, np.stack([by_grade[g] for g in members], axis=1)))
         parts.update(zip(members, share.mean(axis=0)))
     detail["severity"] = detail.grade.map(grouping)
@@ -173,7 +173,7 @@ def grade_groups() -> dict[str, str]:
     return dict(zip(frame.grade, frame.severity))
 
 
-def _shares(
+def grade_shares(
     benefits: Schedule, members: list[str], mix: Mapping[str, float] | None, n: int, seed: int, group: str
 ) -> np.ndarray:
     """(n, members) shares of the grades inside one group: those of the sources, or drawn around them and the cases."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import did
 from ..core import Design, Gate, Panel, UserError
+from ..did.influence import keep_periods
 from .verdict import verdict
 
 LAST = 4
@@ -69,13 +70,9 @@ def _places(panel: Panel, design: Design) -> tuple[int, int]:
 def _as_if(panel: Panel, outcome: str, start: int, stop: int, keep: list[int] | None = None) -> str | None:
     """Verdict of a programme that began in period `start`, seen until before `stop`; None where not testable."""
     kept = np.array([t for t in range(stop) if keep is None or t in keep])
+    alone = replace(panel, outcomes={outcome: panel.outcomes[outcome]})
     earlier = replace(
-        panel,
-        times=tuple(panel.times[t] for t in kept),
-        outcomes={outcome: panel.outcomes[outcome][:, kept]},
-        exposure=None if panel.exposure is None else panel.exposure[:, kept],
-        completeness=None if panel.completeness is None else panel.completeness[:, kept],
-        covariates={},
+        keep_periods(alone, np.isin(np.arange(panel.n_periods), kept)),
         cohort=np.where(panel.ever_treated, int(np.searchsorted(kept, start)), panel.cohort),
     )
     try:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from .. import cea, did
-from ..core import Design, Exhibit, Panel
+from ..core import Exhibit, Panel
 from ..data.check import quarter_of, recognised
 from .build import column, facts, message, prose
 from .case import Case
 from .economics import known_mix, project_schedule, severity_of
-from .evaluation import expected_injuries, grade_mix
+from .evaluation import expected_injuries, grade_mix, headline
 
 if TYPE_CHECKING:
     from .evaluation import Evaluation
@@ -88,7 +88,7 @@ def routes(case: Case, ev: Evaluation) -> cea.RouteGap:
     money = ev.money
     found = paid_panel(ev.panel, paid_by_claim(case, money.costs.price_year))
     design = replace(ev.design, outcomes=(OUTCOME,))
-    path = did.inference(amount_path(found.panel, design).averted(), found.panel)
+    path = did.inference(headline(found.panel, design).averted(), found.panel)
     ratio = float(np.exp(-ev.path.estimate[0]))
     expected = expected_injuries(ev.panel, ev.path)
     pooled = {k: expected[k] * (1 - 1 / ratio) for k in money.draws.zeroed if k in expected}
@@ -100,13 +100,6 @@ def routes(case: Case, ev: Evaluation) -> cea.RouteGap:
         path, money.draws, money.costs, cash, observed=found.observed, pooled=pooled,
         tail=found.excess * float(ev.averted.estimate[0]),
     )  # fmt: skip
-
-
-def amount_path(panel: Panel, design: Design) -> Any:
-    """Poisson pseudo-likelihood on amounts, as the headline is on counts."""
-    if len(np.unique(panel.cohort[panel.ever_treated])) == 1:
-        return did.ppml(panel, design)
-    return did.inference(did.etwfe(panel, design, family="poisson").combine("overall"), panel)
 
 
 def routes_exhibit(case: Case, ev: Evaluation) -> Exhibit | None:
