@@ -133,6 +133,19 @@ def test_what_is_asked_for_must_be_there():
             did.triple_difference(changed, design)
 
 
+def test_units_without_part_in_a_cell_do_not_move_its_error():
+    """A cohort already under treatment takes no part in a later cohort's cells: without it they keep estimate and
+    error, also with several control cohorts (where R triplediff 0.2.4 multiplies the error by the others' share).
+    """
+    panel = split_panel((3, 3, 5, 5, 8, 8, NEVER, NEVER))
+    design = replace(DDD, control="not_yet", rule="analytic")
+    paths = [did.triple_difference(p, design) for p in (panel, keep_units(panel, panel.cohort != 3))]
+    cells = [{(t.cohort, t.time): i for i, t in enumerate(p.terms)} for p in paths]
+    rows = [[c[2005, t] for t in (2005, 2006, 2007)] for c in cells]
+    np.testing.assert_allclose(paths[0].estimate[rows[0]], paths[1].estimate[rows[1]], rtol=1e-9)
+    np.testing.assert_allclose(paths[0].std_error[rows[0]], paths[1].std_error[rows[1]], rtol=1e-9)
+
+
 @pytest.mark.parametrize("control", ["never", "not_yet"])
 def test_an_average_over_cohorts_carries_the_error_of_their_sizes(control):
     """A unit's score is w_i ∂θ/∂w_i of the whole average: effects, and weights of the cohorts (with control cohorts'

@@ -1,7 +1,9 @@
 """R triplediff: three doubly robust comparisons a cell, least-variance weights of control cohorts, aggregates.
 
 With two periods, and in a cell with several control cohorts, R takes the sample variance of the influence function
-(n − 1), elsewhere its mean square (n): ours is the mean square, times √(n/(n−1)) in those two.
+(n − 1), elsewhere its mean square (n): ours is the mean square, times √(n/(n−1)) in those two. Where a cell with
+several control cohorts leaves other cohorts out, R 0.2.4 also misses the factor n/(units of the cell) that it gives to
+cells with one (`test_triple_difference`); the two cohorts of these cases leave nobody out.
 """
 
 from __future__ import annotations

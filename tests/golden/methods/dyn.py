@@ -3,7 +3,10 @@
 Effect_l is event time l − 1, Av_tot_eff the overall average. Its variance recentres switchers at their cohort's mean
 and those not yet treated at their joint one, each times √(n/(n−1)): the "cr2" of ATT(g,t) with every unit a cluster.
 Placebo_l compares with units untreated l − 1 periods after the start, so beyond the first only never-treated controls
-make it a row of ours. Not covered: favara, whose treatment has several levels that change and whose outcome has holes.
+make it a row of ours. For such a treatment "normalized" divides Effect_l by l, and "same_switchers" is
+`combine("event_time", balanced=effects − 1)`.
+
+Not covered: favara, whose treatment has several levels that change and whose outcome has holes.
 """
 
 from __future__ import annotations

@@ -1,13 +1,17 @@
 """R fixest: two-way fixed effects, event studies, Sun-Abraham and Poisson with an offset, clustered standard errors.
 
 Its default small-sample factor G/(G−1) · (N−1)/(N−K), fixed effects nested in the clusters not counted in K, is our
-cr1; the variants are ours times the ratio of factors. Not covered: HC1-HC3, two-way clusters, Newey-West and
-Driscoll-Kraay (rules we do not have), logit, regressions without unit effects, and dosed or region × year models.
+cr1; the variants are ours times the ratio of factors. Rows that hang on one cluster have no interval here and their
+statistics are not compared. Not covered: iid and HC1-HC3, which take a unit's periods for independent, two-way
+clusters, Newey-West and Driscoll-Kraay, which need many periods (`methods.md` 1: clusters are units of assignment, with
+shocks that last; 10 to 20 periods), logit, coefficients of covariates, fit statistics, regressions without unit
+effects, partly treated periods and region × year effects.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import fdtrc, stdtr, stdtrit
 
 import evalkit
 from evalkit import did
@@ -59,10 +63,14 @@ def panel_of(case, data):
 
 
 def said(effect, std_error, name, stretch=1.0):
-    """Coefficient, and under the default factor, where our router gives an interval, statistic, p and interval."""
+    """Coefficient, and where our router gives an interval, statistic, p and interval with the variant's factor."""
     found = {f"coef:{name}": (effect.estimate, float(std_error) * stretch)}
+    if effect.std_error is not None:
+        df, t = effect.inference.df, effect.inference.statistic / stretch
+        found[f"stat:{name}"], found[f"p:{name}"] = t, 2 * float(stdtr(df, -abs(t)))
+        half = float(stdtrit(df, 0.975)) * float(std_error) * stretch
+        found[f"ci95lo:{name}"], found[f"ci95hi:{name}"] = effect.estimate - half, effect.estimate + half
     if stretch == 1.0 and effect.std_error is not None:
-        found[f"stat:{name}"] = effect.inference.statistic
         found[f"p:{name}"] = effect.p_value
         found[f"ci95lo:{name}"], found[f"ci95hi:{name}"] = effect.conf_low, effect.conf_high
     return found
@@ -125,3 +133,14 @@ def sun_abraham(case, data):
     if axis == "fit":
         return {"nobs": float(path.terms[0].n_units * panel.n_periods)}
     return found
+
+
+@covers("fixest/mpdta/event_i/wald_pre", rtol=1e-8)
+def wald(case, data):
+    """All leads are zero by the plain F test; evalkit's own is `did.pretrend_test`, with its CR2 degrees of freedom."""
+    panel = panel_of(case, data)
+    path = did.event_study(panel, evalkit.Design(rule="cr1"))
+    early = path.select(lambda t: t.event_time < -1)
+    k, df = len(early), early.inference[0].df
+    f = float(early.estimate @ np.linalg.solve(early.vcov, early.estimate)) / k
+    return {"stat": f, "p": float(fdtrc(k, df, f)), "df1": k, "df2": df}

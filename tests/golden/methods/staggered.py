@@ -4,9 +4,10 @@ Neyman's variance Σ_g a_g'S_g a_g / n_g with cohorts' own covariances S_g is th
 cohort × period (`sunab`), every unit a cluster: a cohort's mean has leverage 1/n_g. Its rows compare with the never
 treated; comparisons with those not yet treated are linear in them.
 
-Not covered: beta_plugin, the efficient estimator of Roth and Sant'Anna (2023), and the errors it refines: it needs
-randomised timing, which no design of evalkit has (programmes select their places and firms), and its coefficients on
-every earlier outcome of every cohort need cohorts much larger than the 3 to 10 cities of one here.
+Not covered: beta_plugin, the efficient estimator of Roth and Sant'Anna (2023), and the errors it refines. It adjusts
+for every cohort's earlier outcomes, which is right only where timing was drawn by lot, and with cohorts much larger
+than their number of earlier periods. The programmes evaluated here choose their cities and firms, cohorts of cities
+count 1 to 10, and where firms were drawn by lot `imputation` uses all earlier periods already.
 """
 
 from __future__ import annotations
