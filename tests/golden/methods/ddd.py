@@ -48,7 +48,10 @@ def compute(case, data):
         (row,) = [i for i, t in enumerate(path.terms) if t.event_time == 0]
         return {"ATT": (float(path.estimate[row]), float(path.std_error[row]) * factor)}
     found = {name.replace("dynamic", "eventstudy"): pair for name, pair in numbers_of(path).items()}
-    if case.name.endswith("_notyettreated"):
-        estimate, se = found["ATT(2,2)"]  # the one cell with two control cohorts
-        found["ATT(2,2)"] = (estimate, se * factor)
+    starts = np.unique(panel.cohort)
+    for t in path.terms if case.name.endswith("_notyettreated") else ():
+        start, time = panel.times.index(t.cohort), panel.times.index(t.time)
+        if (starts > max(start, time)).sum() > 1:  # control cohorts
+            estimate, se = found[f"ATT({t.cohort},{t.time})"]
+            found[f"ATT({t.cohort},{t.time})"] = (estimate, se * factor)
     return found
