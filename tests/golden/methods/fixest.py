@@ -5,7 +5,7 @@ cr1; the variants are ours times the ratio of factors. Rows that hang on one clu
 statistics are not compared. Not covered: iid and HC1-HC3, which take a unit's periods for independent, two-way
 clusters, Newey-West and Driscoll-Kraay, which need many periods (`methods.md` 1: clusters are units of assignment, with
 shocks that last; 10 to 20 periods), logit, coefficients of covariates, fit statistics, regressions without unit
-effects, partly treated periods and region × year effects.
+effects, and partly treated periods.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import evalkit
 from evalkit import did
 from evalkit.did.registry import fit_of
 from tests.golden.agreement import covers
+
+REGIONS = ("midwest", "south", "west")
 
 
 def mpdta(data, **columns):
@@ -41,6 +43,21 @@ def castle(data, outcome="l_homicide", **columns):
     return evalkit.panel(frame, unit="sid", time="year", outcome=outcome, cohort="effyear", **columns)
 
 
+def regional(data):
+    """castle with a column for each region and year but the first."""
+    frame = data("castle.csv").astype({"popwt": float})
+    columns = {f"{r}×{t}": frame[r] * (frame["year"] == t) * 1.0 for r in REGIONS for t in range(2001, 2011)}
+    return evalkit.panel(
+        frame.assign(**columns),
+        unit="sid",
+        time="year",
+        outcome="l_homicide",
+        cohort="effyear",
+        weight="popwt",
+        covariates=tuple(columns),
+    )
+
+
 def panel_of(case, data):
     _, source, model, variant = case.name.split("/")
     if source == "mpdta":
@@ -59,6 +76,8 @@ def panel_of(case, data):
         return evalkit.panel(frame, unit="id", time="period", outcome="y", cohort="g", covariates=("x1",))
     if model == "fepois_offset":
         return castle(data, "homicide_c", exposure="population")
+    if model == "twfe_regionyear_w":
+        return regional(data)
     return castle(data)
 
 
@@ -77,21 +96,26 @@ def said(effect, std_error, name, stretch=1.0):
 
 
 def stretch_of(variant, path, panel):
-    """From our factor to the variant's."""
+    """From our factor to the variant's. Of region × year effects R counts every level, also the three regions that the
+    units' effects hold already.
+    """
     regression = fit_of(path.method, panel, path.design).sources[0]
     n, k, g = len(regression.y), regression.n_params, len(np.unique(regression.cluster))
-    effects = len(np.unique(regression.unit))
+    effects, regional = len(np.unique(regression.unit)), sum("×" in name for name in panel.covariates)
+    counted = k + (len(REGIONS) if regional else 0)
     groups, size = np.sqrt((g - 1) / g), np.sqrt((n - k) / (n - 1))
+    plain = np.sqrt((n - k) / (n - counted))
     return {
         "noadj": groups * size,
-        "noGadj": groups,
+        "noGadj": groups * plain,
         "noKadj": size,
-        "none": size * np.sqrt((n - 1) / (n - k + len(np.unique(regression.time)))),
-        "full": size * np.sqrt((n - 1) / (n - k - effects + 1)),
-    }.get(variant.partition("_ssc_")[2], 1.0)
+        "none": size * np.sqrt((n - 1) / (n - k + len(np.unique(regression.time)) + regional)),
+        "full": size * np.sqrt((n - 1) / (n - counted - effects + 1)),
+    }.get(variant.partition("_ssc_")[2], plain)
 
 
 @covers("fixest/mpdta/twfe*/cluster_*", "fixest/base_stagg/twfe/cluster_*", "fixest/castle/twfe/cluster_*")
+@covers("fixest/castle/twfe_regionyear_w/cluster_*")
 @covers("fixest/*/event_i/cluster_*")
 @covers("fixest/castle/fepois_offset/cluster_*", rtol=1e-7)
 def regressions(case, data):
