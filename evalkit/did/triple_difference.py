@@ -14,6 +14,8 @@ estimates are averaged with the weights Ω⁻¹1/1'Ω⁻¹1 of least variance, �
 The three δ are quantities of the ATT(g,t) machinery on groups split by eligibility (`att_gt_panel`), and a row of the
 path is a linear map of them: all inference of the house follows. `EffectPath.combine` weighs cohorts by all their
 units, eligible or not, as R does; where the eligible share differs much between cohorts look at the cohorts' effects.
+(Two errors of R triplediff 0.2.4 are too small: of the average over cohorts, whose weights' influence reads the first
+cohort for every one, and of cells with several control cohorts that leave others out, by the share they leave.)
 """
 
 from __future__ import annotations

@@ -106,9 +106,9 @@ def influence_of(system, rule, names):
     atol=1e-12,
     unmet={
         "clubsandwich/castle/plm_within/CR3 *": "ignores the absorbed unit effects in the leverage: 0.0593 there, "
-        "0.0605 by the true leave-one-cluster-out fit and here",
+        "0.0605 by the true leave-one-cluster-out fit and here (`test_explained`)",
         "clubsandwich/mortality/glm_poisson/CR2 *": "takes the symmetric root of D(Φ − XMX')D on the scale of the "
-        "counts (Φ = diag μ, D its root), ours that of I − H on the transformed scale: 2e-4 apart",
+        "counts (Φ = diag μ, D its root: `test_explained`), ours that of I − H on the transformed scale: 2e-4 apart",
     },
 )
 def compute(case, data):

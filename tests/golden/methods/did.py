@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import chdtrc
 
 import evalkit
 from evalkit import did
@@ -102,12 +103,14 @@ def numbers_of(path, balanced=()):
         v, b = path.vcov[np.ix_(pre, pre)], path.estimate[pre]
         if np.linalg.cond(v) < 1e12:
             found["pretest_W"] = float(b @ np.linalg.solve(v, b))
+            found["pretest_p"] = round(float(chdtrc(len(b), found["pretest_W"])), 5)  # as R prints it
     return found
 
 
 SIGN = (
-    "DRDID 1.2.3 adds, instead of subtracting, what estimating the before-period regression costs the standard error "
-    "(`test_cross_section` shows that ours is the derivative of the estimate and that with its sign the number is met)"
+    "DRDID 1.2.3 (1.3.0 too) adds the influence of the before-period regression (inf.treat.or, inf.cont.or), which the "
+    "estimate subtracts; with its sign the number comes out, ours is the derivative of the estimate, and over samples "
+    "with a misspecified propensity its error is 8 percent short (coverage .928 against .948; `test_explained`)"
 )
 
 

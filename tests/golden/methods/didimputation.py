@@ -34,7 +34,7 @@ def panel_of(parts, data):
     unmet={
         "didimputation/*/static_weights term:treat": "R multiplies the columns of its projection by w where its first "
         "stage weighs by w (√w would do): its influence weights are those of an estimator weighted by w². Ours are "
-        "those of the estimate itself, equation (6) of the paper."
+        "those of the estimate itself, equation (6) of the paper (`test_explained`)."
     },
 )
 def compute(case, data):

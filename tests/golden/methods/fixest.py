@@ -1,18 +1,24 @@
 """R fixest: two-way fixed effects, event studies, Sun-Abraham and Poisson with an offset, clustered standard errors.
 
 Its default small-sample factor G/(G−1) · (N−1)/(N−K), fixed effects nested in the clusters not counted in K, is our
-cr1; the variants are ours times the ratio of factors. Not covered: HC1-HC3, two-way clusters, Newey-West and
-Driscoll-Kraay (rules we do not have), logit, regressions without unit effects, and dosed or region × year models.
+cr1; the variants are ours times the ratio of factors. Rows that hang on one cluster have no interval here and their
+statistics are not compared. Not covered: iid and HC1-HC3, which take a unit's periods for independent, two-way
+clusters, Newey-West and Driscoll-Kraay, which need many periods (`methods.md` 1: clusters are units of assignment, with
+shocks that last; 10 to 20 periods), logit, coefficients of covariates, fit statistics, regressions without unit
+effects, and partly treated periods.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import fdtrc, stdtr, stdtrit
 
 import evalkit
 from evalkit import did
 from evalkit.did.registry import fit_of
 from tests.golden.agreement import covers
+
+REGIONS = ("midwest", "south", "west")
 
 
 def mpdta(data, **columns):
@@ -37,6 +43,21 @@ def castle(data, outcome="l_homicide", **columns):
     return evalkit.panel(frame, unit="sid", time="year", outcome=outcome, cohort="effyear", **columns)
 
 
+def regional(data):
+    """castle with a column for each region and year but the first."""
+    frame = data("castle.csv").astype({"popwt": float})
+    columns = {f"{r}×{t}": frame[r] * (frame["year"] == t) * 1.0 for r in REGIONS for t in range(2001, 2011)}
+    return evalkit.panel(
+        frame.assign(**columns),
+        unit="sid",
+        time="year",
+        outcome="l_homicide",
+        cohort="effyear",
+        weight="popwt",
+        covariates=tuple(columns),
+    )
+
+
 def panel_of(case, data):
     _, source, model, variant = case.name.split("/")
     if source == "mpdta":
@@ -55,35 +76,46 @@ def panel_of(case, data):
         return evalkit.panel(frame, unit="id", time="period", outcome="y", cohort="g", covariates=("x1",))
     if model == "fepois_offset":
         return castle(data, "homicide_c", exposure="population")
+    if model == "twfe_regionyear_w":
+        return regional(data)
     return castle(data)
 
 
 def said(effect, std_error, name, stretch=1.0):
-    """Coefficient, and under the default factor, where our router gives an interval, statistic, p and interval."""
+    """Coefficient, and where our router gives an interval, statistic, p and interval with the variant's factor."""
     found = {f"coef:{name}": (effect.estimate, float(std_error) * stretch)}
+    if effect.std_error is not None:
+        df, t = effect.inference.df, effect.inference.statistic / stretch
+        found[f"stat:{name}"], found[f"p:{name}"] = t, 2 * float(stdtr(df, -abs(t)))
+        half = float(stdtrit(df, 0.975)) * float(std_error) * stretch
+        found[f"ci95lo:{name}"], found[f"ci95hi:{name}"] = effect.estimate - half, effect.estimate + half
     if stretch == 1.0 and effect.std_error is not None:
-        found[f"stat:{name}"] = effect.inference.statistic
         found[f"p:{name}"] = effect.p_value
         found[f"ci95lo:{name}"], found[f"ci95hi:{name}"] = effect.conf_low, effect.conf_high
     return found
 
 
 def stretch_of(variant, path, panel):
-    """From our factor to the variant's."""
+    """From our factor to the variant's. Of region × year effects R counts every level, also the three regions that the
+    units' effects hold already.
+    """
     regression = fit_of(path.method, panel, path.design).sources[0]
     n, k, g = len(regression.y), regression.n_params, len(np.unique(regression.cluster))
-    effects = len(np.unique(regression.unit))
+    effects, regional = len(np.unique(regression.unit)), sum("×" in name for name in panel.covariates)
+    counted = k + (len(REGIONS) if regional else 0)
     groups, size = np.sqrt((g - 1) / g), np.sqrt((n - k) / (n - 1))
+    plain = np.sqrt((n - k) / (n - counted))
     return {
         "noadj": groups * size,
-        "noGadj": groups,
+        "noGadj": groups * plain,
         "noKadj": size,
-        "none": size * np.sqrt((n - 1) / (n - k + len(np.unique(regression.time)))),
-        "full": size * np.sqrt((n - 1) / (n - k - effects + 1)),
-    }.get(variant.partition("_ssc_")[2], 1.0)
+        "none": size * np.sqrt((n - 1) / (n - k + len(np.unique(regression.time)) + regional)),
+        "full": size * np.sqrt((n - 1) / (n - counted - effects + 1)),
+    }.get(variant.partition("_ssc_")[2], plain)
 
 
 @covers("fixest/mpdta/twfe*/cluster_*", "fixest/base_stagg/twfe/cluster_*", "fixest/castle/twfe/cluster_*")
+@covers("fixest/castle/twfe_regionyear_w/cluster_*")
 @covers("fixest/*/event_i/cluster_*")
 @covers("fixest/castle/fepois_offset/cluster_*", rtol=1e-7)
 def regressions(case, data):
@@ -125,3 +157,14 @@ def sun_abraham(case, data):
     if axis == "fit":
         return {"nobs": float(path.terms[0].n_units * panel.n_periods)}
     return found
+
+
+@covers("fixest/mpdta/event_i/wald_pre", rtol=1e-8)
+def wald(case, data):
+    """All leads are zero by the plain F test; evalkit's own is `did.pretrend_test`, with its CR2 degrees of freedom."""
+    panel = panel_of(case, data)
+    path = did.event_study(panel, evalkit.Design(rule="cr1"))
+    early = path.select(lambda t: t.event_time < -1)
+    k, df = len(early), early.inference[0].df
+    f = float(early.estimate @ np.linalg.solve(early.vcov, early.estimate)) / k
+    return {"stat": f, "p": float(fdtrc(k, df, f)), "df1": k, "df2": df}

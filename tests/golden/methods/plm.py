@@ -19,8 +19,10 @@ def _system(case, data, cluster):
     return system_of(f"grunfeld/{MODEL.get(model, model)}", data, cluster)
 
 
-FD = "divides the 190 differences by 200 rows less 3 coefficients: a factor below one"
-DEMEANED = "leverage of the doubly demeaned regressors alone; here the period effects' leverage counts too"
+FD = "divides the 190 differences by 200 rows less 3 coefficients: a factor below one (`test_explained`)"
+DEMEANED = (
+    "leverage of the doubly demeaned regressors alone (`test_explained`); here the period effects' leverage counts too"
+)
 
 
 @covers(

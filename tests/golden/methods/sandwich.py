@@ -1,6 +1,7 @@
 """R sandwich: heteroskedasticity-robust and clustered errors on cluster sums; a row is a cluster of its own for HC.
 
-cadjust = G/(G−1). The time-series and two-way errors and the leverage powers HC4 to HC5 are not evalkit methods.
+cadjust = G/(G−1); clustered HC2 and HC3 carry its inverse by themselves. The time-series and two-way errors and the
+leverage powers HC4 to HC5 are not evalkit methods.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""R synthdid and augsynth: estimates, weights, effect curves, jackknife; placebo standard errors at 10 percent."""
+"""R synthdid and augsynth: estimates, weights, effect curves, jackknife; placebo standard errors at 10 percent.
+
+Not covered: the ridge augmentation of augsynth, weights outside the simplex under a penalty chosen by cross-validation;
+synthetic difference-in-differences, with its ridge term and level difference, answers the same lack of fit here.
+"""
 
 from __future__ import annotations
 
