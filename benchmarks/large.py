@@ -3,7 +3,7 @@
     python benchmarks/large.py --units 1000000
 
 No peer finishes it within the memory of the others' races; the table says what each step costs. "drop": firms with
-holes leave (the default), then TWFE, event study and ATT(g,t); "keep": they stay and ATT(g,t) reads rows, clustered by
+holes leave (the default), then TWFE, event study and ATT(g,t); "keep": they stay, with ATT(g,t) alone, clustered by
 city. "cities": balanced panel, clustered by the 21 cities.
 """
 

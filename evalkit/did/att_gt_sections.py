@@ -1,4 +1,5 @@
-"""ATT(g,t) of repeated cross-sections and unbalanced panels: every cell compares the rows seen at its two periods.
+"""ATT(g,t) of repeated cross-sections and unbalanced panels with covariates: every cell compares the rows seen at its
+two periods.
 
 Rows of a unit seen more than once are summed within the unit (or its cluster), as R did does with an unbalanced panel.
 Covariates and weights are those of the row.
@@ -12,6 +13,7 @@ import numpy as np
 
 from .att_gt_panel import size_influence, sizes_without
 from .att_gt_sample import Sample, Solved
+from .att_gt_seen import reading_of_ends
 from .cross_section import SectionEffect, section_effect
 from .group_time import Cell
 from .influence_part import REFIT, CellCarriers, InfluencePart, SideCarriers
@@ -25,7 +27,6 @@ REFIT_ROWS = 100_000_000
 
 def solve(sample: Sample, method: str) -> Solved:
     """Estimates by "dr", "ipw" or "reg" and their part; a comparison without an estimate refuses its cell."""
-    method = method if sample.covariates else "reg"
     rows, effects, refused = {}, {}, []
     for i, cell in enumerate(sample.cells):
         if not cell.live:
@@ -133,19 +134,17 @@ def _ends(
 
     Groups are taken to carry the cells in proportion (`CellCarriers.loads`): exact without covariates.
     """
-    k = len(kept)
-    loads, reading = np.zeros((n_keys, 2 * k)), np.zeros((sample.y.shape[1], 2 * k, k + len(sample.shared)))
+    loads = np.zeros((n_keys, 2 * len(kept)))
     for j, i in enumerate(kept):
         if i not in effects:
             continue
         r, e = rows[i], effects[i]
-        for end, time in ((0, sample.cells[i].time), (1, sample.cells[i].base)):
+        for end in (0, 1):
             on = r.after == (end == 0)
             square = np.bincount(key[r.unit[on]], e.response[on] ** 2, minlength=n_keys)
             sign = np.sign(np.bincount(key[r.unit[on]], e.response[on], minlength=n_keys))
             loads[:, 2 * j + end] = sign * np.sqrt(square)
-            reading[time, 2 * j + end, j] = 1.0
-    return loads, reading
+    return loads, reading_of_ends(sample, kept)
 
 
 def _without(
