@@ -36,6 +36,7 @@ def imputation_part(stage: FirstStage, rows: Rows, method: str) -> InfluencePart
     reading = _reading(stage, rows, width)
     mass = stage.by_cohort("n")
     scale = stage.by_cohort("size").mean(axis=1) / np.maximum(mass, 1)
+    scale = np.where(scale > 0, scale, 1.0)
     treated, control = _members(stage, rows, width)
     answers: dict[str, Any] = {}
     if stage.listed:
