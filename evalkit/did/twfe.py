@@ -57,9 +57,9 @@ def event_study_fit(panel: Panel, design: Design) -> Fit:
 
 def _linear_fit(method: str, layout: Layout, panel: Panel, design: Design) -> Fit:
     outcomes = outcomes_of(panel, design)
-    if panel.n_units > GROUPED and not all(structured(panel, design, outcome) for outcome in outcomes):
-        if (fit := _wide_fit(method, panel, design)) is not None:
-            return fit
+    plain = panel.n_units <= GROUPED or all(structured(panel, design, outcome) for outcome in outcomes)
+    if not plain and (fit := _wide_fit(method, panel, design)) is not None:
+        return fit
     pieces = [_piece(panel, design, outcome, layout) for outcome in outcomes]
     return assemble(method, panel, design, pieces, SOURCES)
 
