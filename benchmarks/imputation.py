@@ -46,8 +46,8 @@ def main() -> None:
     rows = []
     for n in args.units:
         for name in args.only or WORKLOADS:
-            codes = [script(OURS, OURS_WORK), script(PEER, PEER_WORK)]
-            mine, other = race(*codes, args.peer, {"n": n, **WORKLOADS[name]}, args.repeats)
+            codes, data = [script(OURS, OURS_WORK), script(PEER, PEER_WORK)], {"n": n, **WORKLOADS[name]}
+            mine, other = race(*codes, args.peer, data, args.repeats, limit=args.limit, cap=args.cap)
             fit, both, theirs = middle(mine, "fit"), middle(mine, "ingest", "fit"), middle(other, "fit")
             rows.append(
                 {

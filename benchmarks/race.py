@@ -57,6 +57,9 @@ def long_frame(n, t=20, seed=1, covariates=0, moving=False, order="sorted", labe
 '''
 MEASURE = """
 given = json.load(sys.stdin)
+if given["cap"]:
+    import resource
+    resource.setrlimit(resource.RLIMIT_DATA, (int(given["cap"] * 2**30),) * 2)
 frame = long_frame(**given["data"])
 {setup}
 def memory(name):
@@ -84,16 +87,19 @@ def script(setup: str, work: str) -> str:
     return FRAME + MEASURE.format(setup=setup.strip(), work=body)
 
 
-def run(python: str, code: str, data: Row, runs: int = 2, limit: float = 3600) -> Row | None:
-    """One repetition in a fresh process with one thread; None where it fails or takes longer than the limit."""
+def run(python: str, code: str, data: Row, runs: int = 2, limit: float = 3600, cap: float = 0) -> Row | None:
+    """One repetition in a fresh process with one thread; None where it fails, takes longer than the limit in seconds or
+    needs more data than the cap in GB (0: no cap).
+    """
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
-    asked = json.dumps({"data": data, "runs": runs})
+    asked = json.dumps({"data": data, "runs": runs, "cap": cap})
     env = os.environ | threads | ({"PYTHONPATH": str(HERE.parent)} if python == sys.executable else {})
     try:
         done = subprocess.run(
             [python, "-c", code], input=asked, capture_output=True, text=True, env=env, timeout=limit, check=False
         )
     except subprocess.TimeoutExpired:
+        sys.stderr.write(f"more than {limit:g} s\n")
         return None
     if done.returncode:
         sys.stderr.write(done.stderr[-2000:])
@@ -102,14 +108,21 @@ def run(python: str, code: str, data: Row, runs: int = 2, limit: float = 3600) -
 
 
 def race(
-    ours: str, theirs: str | None, peer: str | None, data: Row, repeats: int, runs: int = 2
+    ours: str,
+    theirs: str | None,
+    peer: str | None,
+    data: Row,
+    repeats: int,
+    runs: int = 2,
+    limit: float = 3600,
+    cap: float = 0,
 ) -> tuple[list[Row], list[Row]]:
-    """Repetitions of both sides in turn."""
+    """Repetitions of both sides in turn; the peer's within a limit of seconds and a cap of GB (`run`)."""
     mine, other = [], []
     for _ in range(repeats):
         if (row := run(sys.executable, ours, data, runs)) is not None:
             mine.append(row)
-        if theirs and peer and (row := run(peer, theirs, data, runs)) is not None:
+        if theirs and peer and (row := run(peer, theirs, data, runs, limit, cap)) is not None:
             other.append(row)
     return mine, other
 
@@ -131,6 +144,8 @@ def options(description: str | None, out: str) -> argparse.ArgumentParser:
     parser.add_argument("--peer", help="python of the peer's environment")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--units", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--limit", type=float, default=3600, help="seconds a repetition of the peer may take")
+    parser.add_argument("--cap", type=float, default=0, help="GB of data the peer may hold, frame included")
     parser.add_argument("--only", nargs="+", help="names of workloads")
     parser.add_argument("--note", default="", help="what else the machine was doing")
     parser.add_argument("--out", type=Path, default=HERE / out)

@@ -3,8 +3,9 @@
     python benchmarks/startup.py --peer V/bin/python --repeats 5
 
 The peer in an environment of its own: python -m venv V && V/bin/pip install diff-diff==3.13.0. CPU seconds of the
-process, user and system, medians. ATT(g,t) with its event study on both sides; ours also attaches the cluster
-jackknife with its degrees of freedom. "import" is the import alone.
+process, user and system, medians; modules are compiled beforehand on both sides. ATT(g,t) with its event study on both
+sides; ours also attaches the cluster jackknife with its degrees of freedom. "import" is the import alone, "libraries"
+what no fit of ours can do without: pandas (which loads pyarrow, where it is installed) and scipy.special.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ cohort = np.r_[[2006] * 4, [2010] * 4, [np.nan] * 13]
 frame = pd.DataFrame({"unit": np.repeat(np.arange(21), 20), "time": np.tile(np.arange(2000, 2020), 21)})
 frame["cohort"], frame["y"] = np.repeat(cohort, 20), rng.normal(0, 1, 420)
 """
+LIBRARIES = "import pandas, scipy.special"
 CODES = {
+    "libraries": (LIBRARIES, LIBRARIES),
     "import": ("import evalkit\nevalkit.panel, evalkit.did.att_gt", "import diff_diff"),
     "fit": (
         DATA + "import evalkit\n"
@@ -44,6 +47,7 @@ CODES = {
 def cost(python: str, code: str) -> tuple[float, float]:
     """CPU and wall seconds of one process."""
     env = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent)}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([python, "-c", code], env=env, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -56,7 +56,7 @@ def main() -> None:
                 script(setup, work.format(k=k, method=method)) for setup, work in ((OURS, OURS_WORK), (PEER, PEER_WORK))
             ]
             data = {"n": n, "covariates": k, "moving": True}
-            mine, other = race(*codes, args.peer, data, args.repeats)
+            mine, other = race(*codes, args.peer, data, args.repeats, limit=args.limit, cap=args.cap)
             fit, both, theirs = middle(mine, "fit"), middle(mine, "ingest", "fit"), middle(other, "fit")
             rows.append(
                 {

@@ -93,14 +93,13 @@ def _units(column: pd.Series) -> tuple[np.ndarray, np.ndarray, int]:
     else:
         values = column.to_numpy() if isinstance(column.dtype, np.dtype) and column.dtype.kind in "iu" else None
         if values is not None and len(values):
+            if run := _ascending_runs(values):
+                return np.zeros(0, dtype=np.int64), values[::run].copy(), run
             heads = np.r_[0, np.flatnonzero(values[1:] != values[:-1]) + 1]
             if 2 * len(heads) <= len(values):
-                lengths, first = np.diff(np.r_[heads, len(values)]), values[heads]
-                same = bool((lengths == lengths[0]).all())
-                if same and bool((first[1:] > first[:-1]).all()):
-                    return np.zeros(0, dtype=np.int64), first, int(lengths[0])
-                own, units = pd.factorize(first)
-                if len(units) == len(heads) and same:
+                lengths = np.diff(np.r_[heads, len(values)])
+                own, units = pd.factorize(values[heads])
+                if len(units) == len(heads) and bool((lengths == lengths[0]).all()):
                     return np.zeros(0, dtype=np.int64), np.asarray(units), int(lengths[0])
                 return np.repeat(own, lengths), np.asarray(units), 0
         codes, units = pd.factorize(column)
@@ -111,10 +110,29 @@ def _units(column: pd.Series) -> tuple[np.ndarray, np.ndarray, int]:
     return codes, np.asarray(units, dtype=object), run if same else 0
 
 
+def _ascending_runs(values: np.ndarray) -> int:
+    """Length of the runs of one unit where all are as long and units ascend; 0 otherwise. Read some at a time."""
+    other = values[:SPAN] != values[0]
+    run = int(np.argmax(other)) if other.any() else len(values)
+    if run < 2 or len(values) % run:
+        return 0
+    wide = values.reshape(-1, run)
+    first = wide[:, 0]
+    return run if bool((first[1:] > first[:-1]).all()) and _same(wide, first[:, None]) else 0
+
+
+def _same(wide: np.ndarray, other: np.ndarray) -> bool:
+    """True where wide (n, T) is equal to other, (T,) or (n, 1), in every cell."""
+    starts = range(0, len(wide), BLOCK)
+    return all(
+        bool((wide[s : s + BLOCK] == (other[s : s + BLOCK] if other.ndim == 2 else other)).all()) for s in starts
+    )
+
+
 def _repeats(time: pd.Series, first: pd.Series, n: int) -> bool:
     """True where the periods of the first unit are those of all, in order."""
     if isinstance(time.dtype, np.dtype) and time.dtype.kind in "iuf":
-        return bool((time.to_numpy().reshape(n, -1) == first.to_numpy()).all())
+        return _same(time.to_numpy().reshape(n, -1), first.to_numpy())
     codes = pd.factorize(time)[0]
     return bool((codes.reshape(n, -1) == codes[: len(first)]).all())
 

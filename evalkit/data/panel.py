@@ -82,14 +82,14 @@ def panel(
         times=rows.times,
         cohort=_held(start, keep),
         outcomes={name: _held(wide[name], keep) for name in outcomes},
-        cluster=_held(groups.astype(np.int64)),
+        cluster=_held(groups.astype(np.int64, copy=False)),
         cluster_names=names,
         exposure=_optional(wide, exposure, keep),
         completeness=_optional(wide, completeness, keep),
         weight=_optional(wide, weight, keep),
         covariates={name: _held(wide[name], keep) for name in covariates},
         dose=None if dose is None else _held(_dose(*fixed[dose], dose), keep),
-        strata=None if strata is None else _held(_groups(*fixed[strata], keep)[0].astype(np.int64)),
+        strata=None if strata is None else _held(_groups(*fixed[strata], keep)[0].astype(np.int64, copy=False)),
         dropped=(*dropped, *_ledger(rows.units, reasons)),
         synthetic=synthetic,
         origins=tuple(origins),
@@ -129,14 +129,15 @@ def _known(frame: pd.DataFrame, columns: Sequence[str]) -> None:
 
 
 def _numeric(column: pd.Series, name: str) -> np.ndarray:
-    """(rows,) numbers, NaN where missing; may be a view of the frame."""
+    """(rows,) numbers, NaN where missing; a view of the frame where its column holds plain numbers."""
+    plain = isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf"
     try:
-        values = pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan)
+        values = column.to_numpy() if plain else pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
         bad = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
         raise UserError("not_numeric", column=name, value=str(bad.iloc[0]), n=len(bad)) from None
     with np.errstate(over="ignore", invalid="ignore"):
-        suspicious = not np.isfinite(values.sum())
+        suspicious = not np.isfinite(values.sum(dtype=float))
     if suspicious and np.isinf(values).any():
         raise UserError("not_numeric", column=name, value="inf", n=int(np.isinf(values).sum()))
     return values
@@ -212,7 +213,7 @@ def _no_indicator(column: pd.Series, rows: Layout) -> None:
 
 def _dose(own: np.ndarray, labels: np.ndarray | None, name: str) -> np.ndarray:
     if labels is None:
-        return _numeric(pd.Series(own), name).copy()
+        return np.array(_numeric(pd.Series(own), name), dtype=float)
     return _numeric(pd.Series(np.array([*labels, None], dtype=object)[own]), name)
 
 

@@ -8,7 +8,8 @@ quantities of it, so that `EffectPath.combine` carries the error of estimated we
 data, the numbers being the same wherever two ways apply:
 - balanced, no covariates or weights: cohort means and cross products (`att_gt_means`), closed form throughout;
 - balanced, covariates or weights: one model per cohort and control set (`att_gt_panel`);
-- repeated cross-sections, unbalanced: the rows seen (`att_gt_sections`).
+- repeated cross-sections, unbalanced: sums of the rows seen (`att_gt_seen`), with covariates the rows themselves
+  (`att_gt_sections`).
 """
 
 from __future__ import annotations
@@ -67,9 +68,9 @@ def _outcome(panel: Panel, design: Design, laid: Plan, outcome: str) -> tuple[Sa
 
 def _solve(sample: Sample, design: Design) -> Solved:
     if _sectional(design, sample):
-        from . import att_gt_sections
+        from . import att_gt_sections, att_gt_seen
 
-        return att_gt_sections.solve(sample, design.adjustment)
+        return att_gt_sections.solve(sample, design.adjustment) if sample.covariates else att_gt_seen.solve(sample)
     if sample.covariates or sample.weight is not None:
         from . import att_gt_panel
 
@@ -81,7 +82,8 @@ def _sample(panel: Panel, design: Design, laid: Plan, outcome: str) -> Sample:
     y, keep, complete = panel.matrix(outcome), laid.keep, _complete(panel, outcome, design)
     if not complete:
         observed = observed_cells(panel, outcome, design)
-        y, keep = np.where(observed, y, np.nan), keep & observed[:, laid.times].any(axis=1)
+        y = np.where(observed, y, np.nan) if design.covariates or panel.weight is not None else y
+        keep = keep & observed[:, laid.times].any(axis=1)
         complete = bool(observed[np.ix_(keep, laid.times)].all())
     every = bool(keep.all())
 

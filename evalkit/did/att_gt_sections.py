@@ -1,4 +1,5 @@
-"""ATT(g,t) of repeated cross-sections and unbalanced panels: every cell compares the rows seen at its two periods.
+"""ATT(g,t) of repeated cross-sections and unbalanced panels with covariates: every cell compares the rows seen at its
+two periods.
 
 Rows of a unit seen more than once are summed within the unit (or its cluster), as R did does with an unbalanced panel.
 Covariates and weights are those of the row.
@@ -12,6 +13,7 @@ import numpy as np
 
 from .att_gt_panel import size_influence, sizes_without
 from .att_gt_sample import Sample, Solved
+from .att_gt_seen import reading_of_ends
 from .cross_section import SectionEffect, section_effect
 from .group_time import Cell
 from .influence_part import REFIT, CellCarriers, InfluencePart, SideCarriers
@@ -25,30 +27,35 @@ REFIT_ROWS = 100_000_000
 
 def solve(sample: Sample, method: str) -> Solved:
     """Estimates by "dr", "ipw" or "reg" and their part; a comparison without an estimate refuses its cell."""
-    method = method if sample.covariates else "reg"
-    rows, effects, refused = {}, {}, []
+    listed = not sample.each_alone or len(sample.y) <= LISTED
+    sums = _Listed(sample) if listed else _Dense(sample)
+    value: dict[int, float] = {}
+    refused, read = [], 0
     for i, cell in enumerate(sample.cells):
         if not cell.live:
             continue
-        rows[i] = _Rows(sample, cell)
+        rows = _Rows(sample, cell)
         try:
-            effects[i] = rows[i].fit(method)
+            effect = rows.fit(method)
         except NotEstimable as error:
             refused.append((i, error.reason))
-    if not effects:
+            continue
+        sums.add(i, rows, effect)
+        value[i], read = effect.estimate, read + len(rows.unit)
+    if not value:
         raise NotEstimable(refused[0][1])
     lost = {i for i, _ in refused}
     kept = [i for i in range(len(sample.cells)) if i not in lost]
-    estimate = np.array([effects[i].estimate if i in effects else 0.0 for i in kept])
-    collect = _listed if not sample.each_alone or len(sample.y) <= LISTED else _dense
-    answers = collect(sample, kept, rows, effects, method, estimate)
+    estimate = np.array([value.get(i, 0.0) for i in kept])
+    answers = sums.answers(kept)
+    if listed:
+        answers["without"] = _without(sample, kept, method, estimate, read)
     treated, control = sample.sides(kept)
-    seen = int(np.isfinite(sample.y[:, sample.times]).sum())
     part = InfluencePart(
         estimate=np.r_[estimate, sample.sizes],
         treated=treated,
         control=control,
-        n_obs=seen,
+        n_obs=int(np.isfinite(sample.y[:, sample.times]).sum()),
         n_params=len(sample.labels) * (len(sample.times) - 1) + 1 + len(sample.covariates),
         **answers,
     )
@@ -83,132 +90,124 @@ class _Rows:
         return section_effect(self.sample.y[unit, time], after, self.treated[at], x, w, method)
 
 
-def _listed(
-    sample: Sample,
-    kept: list[int],
-    rows: dict[int, _Rows],
-    effects: dict[int, SectionEffect],
-    method: str,
-    estimate: np.ndarray,
-) -> dict[str, Any]:
-    """Sums by cluster; who carries them by cluster × cohort, both ends of every cell."""
-    g, c, k = sample.n_clusters, len(sample.labels), len(kept)
-    place = np.searchsorted(sample.labels, sample.cohort)
-    keys, key = np.unique(sample.cluster.astype(np.int64) * c + place, return_inverse=True)
-    influence, one_step = np.zeros((2, g, k + len(sample.shared)))
-    for j, i in enumerate(kept):
-        if i not in effects:
-            continue
-        r, e = rows[i], effects[i]
-        for side in (True, False):
-            on = r.treated == side
-            psi = np.bincount(sample.cluster[r.unit[on]], e.influence[on], minlength=g)
-            held = np.bincount(sample.cluster[r.unit[on]], np.abs(e.response[on]), minlength=g)
-            left = 1 - held / max(held.sum(), 1e-300)
-            influence[:, j] += psi
-            one_step[:, j] += np.where(left > TOLERANCE, psi / np.where(left > TOLERANCE, left, 1.0), 0.0)
-    for cohort in (int(x) for x in sample.labels):
-        units = sample.units(cohort)
-        np.add.at(influence[:, k:], sample.cluster[units], size_influence(sample, cohort, units))
-    whole = np.bincount(sample.cluster, minlength=g) / len(sample.y)
-    one_step[:, k:] = influence[:, k:] / (1 - whole)[:, None]
-    loads, reading = _ends(sample, kept, rows, effects, key, len(keys))
-    return {
-        "influence": influence,
-        "one_step": one_step,
-        "without": _without(sample, kept, rows, effects, method, estimate),
-        "carriers": CellCarriers(cluster=keys // c, side=keys % c, n_sides=c, loads=loads, reading=reading),
-    }
-
-
-def _ends(
-    sample: Sample,
-    kept: list[int],
-    rows: dict[int, _Rows],
-    effects: dict[int, SectionEffect],
-    key: np.ndarray,
-    n_keys: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Response weights of groups of units (N,) `key` at both ends of every cell: ±√Σ a² (n_keys, 2k), and the reading.
+class _Listed:
+    """Sums by cluster of every cell's influence; who carries them by cluster × cohort, both ends of every cell.
 
     Groups are taken to carry the cells in proportion (`CellCarriers.loads`): exact without covariates.
     """
-    k = len(kept)
-    loads, reading = np.zeros((n_keys, 2 * k)), np.zeros((sample.y.shape[1], 2 * k, k + len(sample.shared)))
-    for j, i in enumerate(kept):
-        if i not in effects:
-            continue
-        r, e = rows[i], effects[i]
-        for end, time in ((0, sample.cells[i].time), (1, sample.cells[i].base)):
-            on = r.after == (end == 0)
-            square = np.bincount(key[r.unit[on]], e.response[on] ** 2, minlength=n_keys)
-            sign = np.sign(np.bincount(key[r.unit[on]], e.response[on], minlength=n_keys))
-            loads[:, 2 * j + end] = sign * np.sqrt(square)
-            reading[time, 2 * j + end, j] = 1.0
-    return loads, reading
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample, n = sample, len(sample.cells)
+        c = len(sample.labels)
+        place = np.searchsorted(sample.labels, sample.cohort)
+        self.keys, self.key = np.unique(sample.cluster.astype(np.int64) * c + place, return_inverse=True)
+        self.influence, self.one_step = np.zeros((2, sample.n_clusters, n))
+        self.loads = np.zeros((len(self.keys), n, 2))
+
+    def add(self, i: int, rows: _Rows, effect: SectionEffect) -> None:
+        g = self.sample.n_clusters
+        for side in (True, False):
+            on = rows.treated == side
+            cluster = self.sample.cluster[rows.unit[on]]
+            psi = np.bincount(cluster, effect.influence[on], minlength=g)
+            held = np.bincount(cluster, np.abs(effect.response[on]), minlength=g)
+            left = 1 - held / max(held.sum(), 1e-300)
+            self.influence[:, i] += psi
+            self.one_step[:, i] += np.where(left > TOLERANCE, psi / np.where(left > TOLERANCE, left, 1.0), 0.0)
+        self.loads[:, i] = _ends(self.key, len(self.keys), rows, effect)
+
+    def answers(self, kept: list[int]) -> dict[str, Any]:
+        sample, g, c = self.sample, self.sample.n_clusters, len(self.sample.labels)
+        sizes = np.zeros((g, len(sample.shared)))
+        for cohort in (int(x) for x in sample.labels):
+            units = sample.units(cohort)
+            np.add.at(sizes, sample.cluster[units], size_influence(sample, cohort, units))
+        whole = np.bincount(sample.cluster, minlength=g) / len(sample.y)
+        return {
+            "influence": np.hstack([self.influence[:, kept], sizes]),
+            "one_step": np.hstack([self.one_step[:, kept], sizes / (1 - whole)[:, None]]),
+            "carriers": CellCarriers(
+                cluster=self.keys // c,
+                side=self.keys % c,
+                n_sides=c,
+                loads=self.loads[:, kept].reshape(len(self.keys), -1),
+                reading=reading_of_ends(sample, kept),
+            ),
+        }
 
 
-def _without(
-    sample: Sample,
-    kept: list[int],
-    rows: dict[int, _Rows],
-    effects: dict[int, SectionEffect],
-    method: str,
-    estimate: np.ndarray,
-) -> np.ndarray | None:
-    """(G, width) estimates without each cluster, NaN where there is none; None where re-fits would take too long."""
+def _ends(key: np.ndarray, n_keys: int, rows: _Rows, effect: SectionEffect) -> np.ndarray:
+    """(n_keys, 2) response weights ±√Σ a² of groups of units, `key` (N,), at both ends of a cell."""
+    out = np.zeros((n_keys, 2))
+    for end in (0, 1):
+        on = rows.after == (end == 0)
+        group, response = key[rows.unit[on]], effect.response[on]
+        square = np.bincount(group, response**2, minlength=n_keys)
+        out[:, end] = np.sign(np.bincount(group, response, minlength=n_keys)) * np.sqrt(square)
+    return out
+
+
+def _without(sample: Sample, kept: list[int], method: str, estimate: np.ndarray, read: int) -> np.ndarray | None:
+    """(G, width) estimates without each cluster, NaN where there is none; None where re-fits would take too long.
+
+    read: rows of all cells.
+    """
     present = np.unique(sample.cluster)
-    if len(present) > REFIT or len(present) * sum(len(rows[i].unit) for i in effects) > REFIT_ROWS:
+    if len(present) > REFIT or len(present) * read > REFIT_ROWS:
         return None
     out = np.tile(np.r_[estimate, sample.sizes], (sample.n_clusters, 1))
     for j, i in enumerate(kept):
-        if i not in effects:
+        if not sample.cells[i].live:
             continue
-        cluster = sample.cluster[rows[i].unit]
+        rows = _Rows(sample, sample.cells[i])
+        cluster = sample.cluster[rows.unit]
         for g in np.unique(cluster):
             try:
-                out[g, j] = rows[i].fit(method, cluster != g).estimate
+                out[g, j] = rows.fit(method, cluster != g).estimate
             except NotEstimable:
                 out[g, j] = np.nan
     out[:, len(kept) :] = sizes_without(sample)
     return out
 
 
-def _dense(
-    sample: Sample,
-    kept: list[int],
-    rows: dict[int, _Rows],
-    effects: dict[int, SectionEffect],
-    method: str,
-    estimate: np.ndarray,
-) -> dict[str, Any]:
+class _Dense:
     """Units that are each their own cluster, too many to list: influence (N, width) is held once, then crossed."""
-    n, c, k = len(sample.y), len(sample.labels), len(kept)
-    place = np.searchsorted(sample.labels, sample.cohort)
-    influence, number = np.zeros((n, k + len(sample.shared))), np.full((c, k + len(sample.shared)), np.inf)
-    stretch = np.full((n, k + len(sample.shared)), n / (n - 1), dtype=np.float32)
-    for j, i in enumerate(kept):
-        stretch[:, j] = 1.0
-        if i not in effects:
-            continue
-        r, e = rows[i], effects[i]
-        np.add.at(influence[:, j], r.unit, e.influence)
-        pull = np.bincount(r.unit, np.abs(e.response), minlength=n) / 2
-        stretch[:, j] = 1 / (1 - np.minimum(pull, 0.5))
-        square, fourth = (np.bincount(place, pull**p, minlength=c) for p in (2, 4))
-        number[:, j] = np.divide(square**2, fourth, out=np.full(c, np.inf), where=fourth > 0)
-    for cohort in (int(x) for x in sample.labels):
-        influence[sample.units(cohort), k:] = size_influence(sample, cohort, sample.units(cohort))
-    plain = influence.T @ influence
-    influence *= stretch
-    stretched = influence.T @ influence
-    loads, reading = _ends(sample, kept, rows, effects, place, c)
-    return {
-        "covariances": {"cr0": plain, "cr2": (plain + stretched) / 2, "cr3": stretched},
-        "carriers": SideCarriers(
-            n=np.bincount(place, minlength=c),
-            gram=loads[:, :, None] * loads[:, None, :],
-            effective_units=number,
-            reading=reading,
-        ),
-    }
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample, n = sample, len(sample.y)
+        c, k, width = len(sample.labels), len(sample.cells), len(sample.cells) + len(sample.shared)
+        self.place = np.searchsorted(sample.labels, sample.cohort)
+        self.influence, self.number = np.zeros((n, width)), np.full((c, width), np.inf)
+        self.stretch = np.full((n, width), n / (n - 1), dtype=np.float32)
+        self.stretch[:, :k] = 1.0
+        self.loads = np.zeros((c, k, 2))
+
+    def add(self, i: int, rows: _Rows, effect: SectionEffect) -> None:
+        c, n = len(self.sample.labels), len(self.sample.y)
+        np.add.at(self.influence[:, i], rows.unit, effect.influence)
+        pull = np.bincount(rows.unit, np.abs(effect.response), minlength=n) / 2
+        self.stretch[:, i] = 1 / (1 - np.minimum(pull, 0.5))
+        square, fourth = (np.bincount(self.place, pull**p, minlength=c) for p in (2, 4))
+        self.number[:, i] = np.divide(square**2, fourth, out=np.full(c, np.inf), where=fourth > 0)
+        self.loads[:, i] = _ends(self.place, c, rows, effect)
+
+    def answers(self, kept: list[int]) -> dict[str, Any]:
+        sample, k = self.sample, len(self.sample.cells)
+        for cohort in (int(x) for x in sample.labels):
+            units = sample.units(cohort)
+            self.influence[units, k:] = size_influence(sample, cohort, units)
+        columns = np.r_[kept, k + np.arange(len(sample.shared))]
+        square = np.ix_(columns, columns)
+        plain = (self.influence.T @ self.influence)[square]
+        self.influence *= self.stretch
+        stretched = (self.influence.T @ self.influence)[square]
+        loads = self.loads[:, kept].reshape(len(self.loads), -1)
+        return {
+            "covariances": {"cr0": plain, "cr2": (plain + stretched) / 2, "cr3": stretched},
+            "carriers": SideCarriers(
+                n=np.bincount(self.place, minlength=len(sample.labels)),
+                gram=loads[:, :, None] * loads[:, None, :],
+                effective_units=self.number[:, columns],
+                reading=reading_of_ends(sample, kept),
+            ),
+        }

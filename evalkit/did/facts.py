@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,14 +13,14 @@ from .linalg import Regression, cluster_system
 from .parts import Part, part_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Share:
     """One part and its share (k, width) in the path's rows."""
 
     part: Part
     rows: np.ndarray
 
-    @property
+    @cached_property
     def live(self) -> np.ndarray:
         """(k,) rows of the path that draw on this part."""
         return self.part.live(self.rows)

@@ -68,7 +68,7 @@ def plan(panel: Panel, design: Design) -> Plan:
     """
     sampled, notes = sampled_periods(panel, design)
     end = panel.n_periods
-    cohort = np.minimum(panel.cohort.astype(np.int64), end)
+    cohort = np.minimum(panel.cohort.astype(np.int64, copy=False), end)
     labels = [int(c) for c in np.flatnonzero(np.bincount(cohort, minlength=end + 1))]
     kind = design.control if design.control != "auto" else ("never" if end in labels else "not_yet")
     out = [end] if kind == "later" and end in labels else []

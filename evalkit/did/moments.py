@@ -26,11 +26,10 @@ def cohort_moments(y: np.ndarray, cohort: np.ndarray, cluster: np.ndarray, n_clu
     first = np.array([np.argmax(member == c) for c in range(len(labels))])
     pivot = np.asarray(y[first], dtype=float)
     size, total, square = n.astype(float), np.zeros_like(pivot), np.zeros((len(labels), y.shape[1], y.shape[1]))
-    order = np.argsort(member, kind="stable")
-    edges = np.r_[0, np.cumsum(n)]
     for c in range(len(labels)):
-        for start in range(edges[c], edges[c + 1], BLOCK):
-            block = np.asarray(y[order[start : min(start + BLOCK, edges[c + 1])]], dtype=float)
+        units = np.flatnonzero(member == c)
+        for start in range(0, len(units), BLOCK):
+            block = np.asarray(y[units[start : start + BLOCK]], dtype=float)
             block -= pivot[c]
             total[c] += block.sum(axis=0)
             square[c] += block.T @ block

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.blas import daxpy
 
 FIRST, LIMIT = 100, 10_000
 """Steps before and after small weights are set to zero."""
@@ -61,6 +60,8 @@ def _descend(
     Half the gradient, h = Gx − c + ηx, and x shrink by 1 − s before vertex i is added: both are kept as scale · array,
     so that a step is one search and one addition.
     """
+    from scipy.linalg.blas import daxpy
+
     v, z, scale = start.copy(), gram @ start - linear + eta * start, 1.0
     columns = gram - linear + eta * np.eye(len(v))
     diagonal, c = np.diag(gram).tolist(), linear.tolist()

@@ -36,6 +36,8 @@ from .linalg import Regression, least_squares, pseudo_inverse
 from .moments import cluster_codes, cohort_codes, cohort_moments, types_of_units
 from .parts import Part
 
+SOURCES = ("goodman_bacon_2021", "pustejovsky_tipton_2018")
+STAGGERED = "path.note.staggered_static"
 LOG_RATE = "log_rate"
 """`Panel.outcome_unit` of a panel made by `log_rate`."""
 GROUPED = 2_000
@@ -54,8 +56,23 @@ def event_study_fit(panel: Panel, design: Design) -> Fit:
 
 
 def _linear_fit(method: str, layout: Layout, panel: Panel, design: Design) -> Fit:
-    pieces = [_piece(panel, design, outcome, layout) for outcome in outcomes_of(panel, design)]
-    return assemble(method, panel, design, pieces, ("goodman_bacon_2021", "pustejovsky_tipton_2018"))
+    outcomes = outcomes_of(panel, design)
+    plain = panel.n_units <= GROUPED or all(structured(panel, design, outcome) for outcome in outcomes)
+    if not plain and (fit := _wide_fit(method, panel, design)) is not None:
+        return fit
+    pieces = [_piece(panel, design, outcome, layout) for outcome in outcomes]
+    return assemble(method, panel, design, pieces, SOURCES)
+
+
+def _wide_fit(method: str, panel: Panel, design: Design) -> Fit | None:
+    """With missing cells or weights, from sums over blocks of units; None where a regression written out costs little
+    (`wide_fit.Sketch.narrow`), or with covariates.
+    """
+    from . import wide_fit
+
+    sketch = wide_fit.sketch_pooled(panel, design, events=method == "event_study")
+    staggered = method == "twfe" and sketch.rows[0].any(axis=1).sum() > 1
+    return wide_fit.linear(method, panel, design, sketch, SOURCES, (STAGGERED,) if staggered else ())
 
 
 def _piece(panel: Panel, design: Design, outcome: str, layout: Layout) -> Piece:
@@ -154,7 +171,7 @@ def _staggered(panel: Panel, cells: Cells, rows: list[Row]) -> tuple[str, ...]:
 
 def _staggered_rows(cells: Cells, rows: list[Row], cohort: np.ndarray) -> tuple[str, ...]:
     starts = np.unique(cohort[cells.unit[cells.post]])
-    return ("path.note.staggered_static",) if len(starts) > 1 and rows[0].event_time is None else ()
+    return (STAGGERED,) if len(starts) > 1 and rows[0].event_time is None else ()
 
 
 def check_covariates(raw: np.ndarray, x: np.ndarray, own: slice) -> None:

@@ -21,7 +21,7 @@ from .reader import row_sums
 from .wide import apply_gram, shares
 
 if TYPE_CHECKING:
-    from .wide_part import State
+    from .wide_steps import State
 
 TOP = 200
 TERMS = 40

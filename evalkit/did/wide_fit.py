@@ -23,7 +23,8 @@ from .twfe import measure_of
 from .wide import ALGEBRA, NARROW, Tally, columns_of
 from .wide_counts import CountModel, Shape
 from .wide_linear import LinearModel
-from .wide_part import Wide, wide_part
+from .wide_part import wide_part
+from .wide_sums import Wide
 
 DIVERGED = 15.0
 """A log rate ratio beyond this is a separated fit on its way to infinity, not an estimate."""

@@ -215,6 +215,21 @@ def test_labels_and_row_order_do_not_matter(order: str, kind) -> None:
     _same(plain, found)
 
 
+@pytest.mark.parametrize("kind", ["int16", "int64", "float32", "float64", "Int64"])
+def test_a_panel_owns_its_numbers(kind: str) -> None:
+    """Numbers of every kind become double precision in arrays that the frame has no part in."""
+    frame = _grid()
+    frame["y"] = frame["y"].round().astype(kind)
+    frame["z"] = frame.groupby("unit")["y"].transform("first")
+    panel = build(frame, frequency="year", dose="z", covariates=("z",))
+    for name, array in {"y": panel.matrix(), "z": panel.matrix("z")}.items():
+        assert array.dtype == np.float64
+        np.testing.assert_array_equal(array.reshape(-1), frame[name].to_numpy(dtype=float))
+        assert not np.shares_memory(array, frame[name].to_numpy())
+    assert panel.dose.dtype == np.float64
+    assert not np.shares_memory(panel.dose, frame["z"].to_numpy())
+
+
 def test_a_panel_of_runs_that_differ_in_length(long: pd.DataFrame) -> None:
     """Units of different length, the first one short, are laid out by their labels, not by their position."""
     frame = _grid()

@@ -130,7 +130,9 @@ def test_leads_are_a_regression_of_their_own(make_panel):
 
 
 def test_cells_without_a_comparison_are_refused(make_panel):
-    """Units seen only under treatment tell nothing; a cohort of such units is refused with the reason."""
+    """Units seen only under treatment tell nothing: a cohort of such units is refused with the reason, the rest is as
+    without it, down to the degrees of freedom.
+    """
     panel = panel_of(make_panel, holes=False, weights=False, covariate=False)
     y = panel.matrix().copy()
     y[panel.cohort == 3, :3] = np.nan
@@ -139,6 +141,7 @@ def test_cells_without_a_comparison_are_refused(make_panel):
     assert {(r.cohort, r.reason) for r in path.refused} == {(2003, "refused.no_untreated_cell")}
     full = did.imputation(replace(panel, outcomes={"y": panel.matrix()[panel.cohort != 3]}, **_without(panel)))
     np.testing.assert_allclose(path.estimate, full.estimate, rtol=1e-9)
+    np.testing.assert_allclose([i.df for i in path.inference], [i.df for i in full.inference], rtol=1e-9)
 
 
 def _without(panel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from evalkit.core import NEVER, Design
 from evalkit.did import wide_fit, wide_part
 from evalkit.did.inference import fit_path
 
-LINEAR = ("etwfe", "sunab")
+LINEAR = ("etwfe", "sunab", "twfe", "event_study")
 COUNTS = ("ppml", "ppml_event_study", "etwfe_poisson")
+twfe = import_module("evalkit.did.twfe")
 
 
 def panel_of(make_panel, *, clusters=None, sparse=False, seed=1, n=60, t=7):
@@ -31,6 +33,8 @@ def both(monkeypatch, name, panel, design, *, algebra):
     """The path by the regression written out, and by T × T sums."""
     written = fit_path(name, panel, design)
     monkeypatch.setattr(wide_fit, "NARROW", 0)
+    monkeypatch.setattr(twfe, "GROUPED", 0)
+    monkeypatch.setattr(twfe, "structured", lambda *_: False)
     monkeypatch.setattr(wide_part, "ALGEBRA", algebra)
     return written, fit_path(name, panel, design)
 
