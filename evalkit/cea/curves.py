@@ -77,6 +77,15 @@ def against(psa: Psa, strategy: str | None) -> int:
     return psa.strategies.index(name)
 
 
+def grid_of(thresholds: Any) -> np.ndarray:
+    """Thresholds as an array (m,). Raises UserError("threshold_outside") where one is negative or not finite."""
+    grid = frozen_array(np.atleast_1d(np.asarray(thresholds, dtype=float)))
+    outside = ~(np.isfinite(grid) & (grid >= 0))
+    if outside.any():
+        raise UserError("threshold_outside", found=", ".join(str(v) for v in grid[outside][:3]))
+    return grid
+
+
 def threshold_curves(psa: Psa, thresholds: Any) -> dict[str, Curve]:
     """All curves of the threshold in one pass: "ceac", "ceaf", "expected_loss", "evpi".
 
@@ -84,9 +93,7 @@ def threshold_curves(psa: Psa, thresholds: Any) -> dict[str, Curve]:
     Monte Carlo errors of losses and EVPI are sd/√n, the sd of more than 131,072 draws taken from as many of them.
     Raises UserError("threshold_outside").
     """
-    grid = frozen_array(np.atleast_1d(np.asarray(thresholds, dtype=float)))
-    if not np.isfinite(grid).all() or (grid < 0).any():
-        raise UserError("threshold_outside", found=", ".join(str(v) for v in grid[~(grid >= 0)][:3]))
+    grid = grid_of(thresholds)
     found = sums(psa.cost, psa.effect, psa.strategies.index(psa.comparator), grid)
     share, loss = found.share, found.loss
     share_error, loss_error = (np.sqrt(v / psa.n) for v in (found.share_variance, found.loss_variance))
