@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Curve, Psa, UserError, frozen_array
-from .curves import grid_of
+from .curves import grid_of, nmb
 from .distributions import stream
 from .envelope import BLOCK, Lines, summed
 from .smooth import Smooth, names_of, smooth
@@ -41,7 +41,9 @@ def evppi(psa: Psa, parameters: str | Sequence[str | Sequence[str]], thresholds:
     Raises UserError("unknown_draw"), ("psa_without_parameters"), ("threshold_outside").
     Not with fewer than about 1,000 draws, nor for more than a handful of parameters at once.
     """
-    sets = [(parameters,)] if isinstance(parameters, str) else [names_of(p) for p in parameters]
+    sets = [(parameters,)] if isinstance(parameters, str) else [names_of(p) for p in parameters or ()]
+    if not sets:
+        columns_of(psa, ())
     curves = [_one(psa, names, thresholds) for names in sets]
     labels = ["+".join(names) for names in sets]
     return Curve(
@@ -69,7 +71,7 @@ def evppi_variance(
         if name not in psa.strategies:
             raise UserError("unknown_strategy", found=name, known=", ".join(psa.strategies))
     i, j = psa.strategies.index(strategy), psa.strategies.index(other)
-    benefit = threshold * psa.effect - psa.cost
+    benefit = nmb(psa, threshold)
     fit = smooth(columns_of(psa, names_of(parameters)), benefit[:, [i]] - benefit[:, [j]])
     return float(fit.fitted[:, 0].var(ddof=1))
 
@@ -79,8 +81,8 @@ def columns_of(psa: Psa, names: Sequence[str]) -> np.ndarray:
     if psa.parameters is None:
         raise UserError("psa_without_parameters", n=psa.n)
     unknown = [n for n in names if n not in psa.parameter_names]
-    if unknown:
-        raise UserError("unknown_draw", found=", ".join(unknown), known=", ".join(psa.parameter_names))
+    if unknown or not names:
+        raise UserError("unknown_draw", found=", ".join(unknown) or "–", known=", ".join(psa.parameter_names))
     return psa.parameters[:, [psa.parameter_names.index(n) for n in names]]
 
 
@@ -93,8 +95,10 @@ def increments(psa: Psa) -> np.ndarray:
 
 
 def _one(psa: Psa, names: tuple[str, ...], thresholds: Any) -> Curve:
-    x, y = columns_of(psa, names), increments(psa)
-    fit, label = smooth(x, y), "+".join(names)
+    x, y, label = columns_of(psa, names), increments(psa), "+".join(names)
+    if not y.shape[1]:
+        y = np.zeros((psa.n, 2))  # a strategy alone, beside itself
+    fit = smooth(x, y)
     some = spread(x, SMALL)
     spread_of = _regression_error(psa, fit, some, label, thresholds)
     found = value_of(psa, fit.fitted, thresholds)

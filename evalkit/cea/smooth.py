@@ -105,7 +105,11 @@ def _residual_root(loading: np.ndarray, square: np.ndarray, shrink: np.ndarray, 
 def _each(design: Basis, coefficients: np.ndarray) -> np.ndarray:
     """(r, m, q) design times coefficients (r, p, q), all r in one product."""
     r, p, q = coefficients.shape
-    return design.times(coefficients.transpose(1, 0, 2).reshape(p, r * q)).T.reshape(r, q, -1).transpose(0, 2, 1)
+    return (
+        design.times(coefficients.transpose(1, 0, 2).reshape(p, r * q))
+        .T.reshape(r, q, -1 if r * q else 0)
+        .transpose(0, 2, 1)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Rows:
             columns, turn, (ka, kb) = self._own(i, j)
             a, b = self._powers(slice(start, stop), ka, kb)
             sums = (y[:, None, start:stop] * b).reshape(-1, stop - start) @ a.T
-            found[columns] += turn.T @ sums.reshape(-1, kb, ka).transpose(2, 1, 0).reshape(ka * kb, -1)
+            found[columns] += turn.T @ sums.reshape(len(y), kb, ka).transpose(2, 1, 0).reshape(ka * kb, len(y))
         return found
 
     def times(self, coefficients: np.ndarray) -> np.ndarray:
@@ -88,7 +88,7 @@ class Rows:
             columns, turn, (ka, kb) = self._own(i, j)
             a, b = self._powers(slice(start, stop), ka, kb)
             own = (turn @ coefficients[columns]).reshape(ka, kb, q).transpose(1, 2, 0).reshape(kb * q, ka)
-            parts = (own @ a).reshape(kb, q, -1)
+            parts = (own @ a).reshape(kb, q, stop - start)
             for power in range(1, kb):
                 parts[power] *= b[power]
                 parts[0] += parts[power]
