@@ -26,14 +26,14 @@ def budget_figure(case: Case, frame: pd.DataFrame) -> Exhibit | None:
 
 
 def impact_table(case: Case, frame: pd.DataFrame) -> Exhibit | None:
-    """Cash of the evaluated projects by year beside all spending and its cap, and the levy rate it is worth.
+    """Cash of the evaluated projects by year beside all spending under its cap, and the levy rate it is worth.
 
     `frame` as `assess.fund_ratio`, the years to show. Amounts in money of their year as far as the price index goes,
     from then on in that of its last year; the last row adds up what is saved after the years shown.
     """
     found = [r["economics"]["cash"] for r in case.projects.values() if r["economics"].get("cash")]
     found = [f for f in found if f["saved"] is not None]
-    known = frame.dropna(subset=["levy_previous"])
+    known = frame[frame.levy_previous > 0]
     if not found or known.empty:
         return None
     year = max(int(r["economics"]["decision"]["price_year"]) for r in case.projects.values())
@@ -48,8 +48,7 @@ def impact_table(case: Case, frame: pd.DataFrame) -> Exhibit | None:
     )  # fmt: skip
     columns = (
         column("year", "message"),
-        column("prevention", "money"),
-        column("cap_amount", "money"),
+        column("cap_ratio", "percent", 2),
         column("project_spending", "money"),
         column("cash_saved", "money"),
         column("cash_net", "money"),
@@ -57,13 +56,22 @@ def impact_table(case: Case, frame: pd.DataFrame) -> Exhibit | None:
         column("rate_equivalent", "number", 2),
     )
     rows: list[list[Any]] = [
-        [message("name.plain", name=str(r.year)), all_, r.cap, r.spending, r.saving, r.net, r.balance, _million(r)]
-        for r, all_ in zip(path.itertuples(), known.prevention)
+        [message("name.plain", name=str(r.year)), ratio, r.spending, r.saving, r.net, r.balance, _million(r)]
+        for r, ratio in zip(path.itertuples(), known.ratio)
     ]
     later = sum(v for y, v in saved.items() if y > shown[-1])
     balance = float(path.balance.iloc[-1]) + later
-    rows.append([message("impact.later", last=shown[-1]), None, None, None, later, later, balance, None])
-    notes = [message("note.impact", n=len(found), of=len(case.projects), price_year=str(year)), message("note.rate")]
+    rows.append([message("impact.later", last=shown[-1]), None, None, later, later, balance, None])
+    notes = [
+        message(
+            "note.impact",
+            n=len(found),
+            of=len(case.projects),
+            price_year=str(year),
+            cap=100 * float(known.cap.iloc[-1]),
+        ),
+        message("note.rate"),
+    ]
     return table(case, "budget_table", columns, rows, source="economics", n=len(found), notes=notes)
 
 
