@@ -44,7 +44,10 @@ def _floats(values: Any) -> np.ndarray:
 
 def within(name: str, value: Any, low: float, high: float = np.inf) -> float:
     """A finite number from `low` to `high`, else UserError("value_outside") or ("not_a_number")."""
-    found = float(numbers(name, value))
+    given = numbers(name, value)
+    if given.ndim:
+        raise UserError("not_a_number", name=name, row=1, found=str(given.shape))
+    found = float(given)
     if not low <= found <= high:
         raise UserError("value_outside", name=name, found=f"{found:g}", low=f"{low:g}", high=f"{high:g}")
     return found

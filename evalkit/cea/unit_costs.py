@@ -117,8 +117,8 @@ def unit_costs(
     grouping = dict(severity) if severity is not None else grade_groups()
     priced = set(benefits.rules.grade)
     unknown = sorted((set(mix or {}) | set(grouping)) - priced)
-    if unknown:
-        raise UserError("unknown_grade", found=", ".join(unknown), known=", ".join(sorted(priced)))
+    if unknown or not grouping:
+        raise UserError("unknown_grade", found=", ".join(unknown) or "–", known=", ".join(sorted(priced)))
     for grade, cases in (mix or {}).items():
         within(f"mix {grade}", cases, 0.0)
     rate = base_rate() if discount is None else discount
