@@ -12,7 +12,6 @@ the call holds beside its inputs.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -79,50 +78,67 @@ def curves(n: int) -> list[dict]:
 
 
 PEER = r"""
-import json, sys, time, warnings
+import sys, time, warnings
 import numpy as np
 warnings.simplefilter("ignore")
-kind, n = sys.argv[1], int(sys.argv[2])
+kind, d, n = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 rng = np.random.default_rng(1)
 x = rng.normal(size=(n, 2)); y = np.sin(x[:, 0]) + x[:, 1] + rng.normal(size=n)
-one = x[:, :1] if kind.endswith("1") else x
-def fit():
-    if kind.startswith("sklearn"):
-        from sklearn.linear_model import RidgeCV
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
-        steps = [SplineTransformer(n_knots=12)]
-        if one.shape[1] == 2:
-            steps = [SplineTransformer(n_knots=6), PolynomialFeatures(2, interaction_only=True)]
-        make_pipeline(*steps, RidgeCV(np.logspace(-6, 6, 13))).fit(one, y).predict(one)
-    else:
-        from statsmodels.gam.api import BSplines, GLMGam
-        d = one.shape[1]
-        GLMGam(y, smoother=BSplines(one, df=[12] * d, degree=[3] * d), alpha=[1.0] * d).fit()
+x = x[:, :d]; columns = {1: 20, 2: 10}[d]; weights = np.logspace(-6, 6, 13)
+if kind == "sklearn":
+    from sklearn.linear_model import RidgeCV
+    from sklearn.preprocessing import SplineTransformer
+    def fit():
+        own = [SplineTransformer(columns - 2, knots="quantile").fit_transform(x[:, [j]]) for j in range(d)]
+        design = own[0] if d == 1 else (own[0][:, :, None] * own[1][:, None, :]).reshape(n, -1)
+        return RidgeCV(weights).fit(design, y).predict(design)
+else:
+    from statsmodels.gam.api import BSplines, GLMGam
+    def fit():
+        def one(weight):
+            return GLMGam(y, smoother=BSplines(x, df=[columns] * d, degree=[3] * d), alpha=[weight] * d).fit()
+        tried = weights if kind == "statsmodels_gcv" else [1.0]
+        return min((one(w) for w in tried), key=lambda r: r.gcv if len(tried) > 1 else 0.0).fittedvalues
 fit()
-found = []
-for _ in range(3):
-    start = time.process_time(); fit(); found.append(time.process_time() - start)
-print(json.dumps(found))
+for _ in sys.stdin:
+    start = time.process_time(); fit(); print(time.process_time() - start, flush=True)
 """
+PEERS = {
+    "sklearn": "scikit-learn spline ridge, weight by cross-validation",
+    "statsmodels": "statsmodels GAM, weight given",
+    "statsmodels_gcv": "statsmodels GAM, weight by GCV",
+}
 
 
 def information(n: int, peer: str) -> list[dict]:
+    """EVPPI against smoothers of the same number of columns a parameter: cubic B-splines, knots at quantiles.
+
+    Ours smooths incremental cost and effect, choosing a weight for each, and gives 200 thresholds; a peer's time is one
+    fit of one response (the net benefit at one threshold) and its fitted values. Of two parameters ours and
+    scikit-learn's fit the product of the splines, statsmodels, which has none, their sum.
+    """
     rng = np.random.default_rng(1)
     x = rng.normal(size=(n, 2))
     y = np.sin(x[:, 0]) + x[:, 1] + rng.normal(size=n)
-    zero = np.zeros(n)
+    zero, cost = np.zeros(n), 1.5 - x[:, 0] - 0.3 * y + rng.normal(size=n)
     psa = cea.psa_from_arrays(
-        np.c_[zero, -y], np.c_[zero, y], ("a", "b"), comparator="a", parameters={"u": x[:, 0], "v": x[:, 1]}, seed=1
-    )
-    rows, grid = [], np.linspace(0, 2, 200)
+        np.c_[zero, cost], np.c_[zero, y + 1.0], ("a", "b"), comparator="a",
+        parameters={"u": x[:, 0], "v": x[:, 1]}, seed=1,
+    )  # fmt: skip
+    rows, grid = [], np.linspace(0, 3, 200)
     for d, names in ((1, "u"), (2, ["u", "v"])):
-        for kind, package in (("sklearn", "scikit-learn spline ridge"), ("statsmodels", "statsmodels GAM")):
-            told = subprocess.run([peer, "-c", PEER, f"{kind}{d}", str(n)], capture_output=True, text=True, check=True)
-            theirs = json.loads(told.stdout)
-            alone = [cpu(lambda d=d: value_of(psa, smooth(x[:, :d], increments(psa)).fitted, grid)) for _ in theirs]
-            whole = [cpu(lambda names=names: cea.evppi(psa, [names], grid)) for _ in theirs]
-            size = f"{n} draws, {d} parameter(s), 200 thresholds (peer: one fit)"
+        for kind, package in PEERS.items():
+            ask = [peer, "-c", PEER, kind, str(d), str(n)]
+            theirs, alone, whole = [], [], []
+            with subprocess.Popen(ask, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+                for _ in range(ROUNDS):
+                    other.stdin.write("\n")
+                    other.stdin.flush()
+                    theirs.append(float(other.stdout.readline()))
+                    alone.append(cpu(lambda d=d: value_of(psa, smooth(x[:, :d], increments(psa)).fitted, grid)))
+                    whole.append(cpu(lambda names=names: cea.evppi(psa, [names], grid)))
+                other.stdin.close()
+            size = f"{n} draws, {d} parameter(s), 200 thresholds (peer: one response)"
             rows.append(row("evppi, value alone", size, package, alone, theirs))
             rows.append(row("evppi with errors and floor", size, package, whole, theirs))
     return rows

@@ -23,8 +23,9 @@ import pandas as pd
 from ..core import Flow, Parameter, UserError
 from ..sources import day_of, default, parameter, parameters, table
 from . import prices
+from .checks import numbers
 from .discounting import paid_share, survival
-from .distributions import draw_all
+from .distributions import draw_all, possible
 
 GRADES: tuple[str, ...] = ("ungraded", "10", "9", "8", "7", "6", "5", "4", "3", "2", "1", "death")
 HORIZON = 75
@@ -74,6 +75,7 @@ def schedule(
                     is taken to be in prices of `price_year`; plain numbers stay marked as unverified
     Returns the rules in force with every parameter they need. Raises UserError("unknown_production"),
     UserError("unknown_parameter"/"no_parameter_for_date") outside the dated rows,
+    UserError("not_a_number"), ("probability_outside") or ("negative_money") for an override,
     UserError("no_rules_for_date") outside the schedule and UserError("year_outside_prices") outside the price index.
     Source: Regulation on Work Injury Insurance (2010) articles 30-39 and 64; Guangdong regulation for the grants that
     fall due when the contract ends.
@@ -122,14 +124,16 @@ def _unverified(rules: pd.DataFrame, found: Mapping[str, Parameter]) -> tuple[st
 
 def _overridden(found: Mapping[str, Parameter], overrides: Mapping[str, float | Parameter]) -> dict[str, Parameter]:
     out = {}
-    for name, value in overrides.items():
+    for row, (name, value) in enumerate(overrides.items(), 1):
         if name not in found:
             raise UserError("unknown_parameter", name=name, known=", ".join(sorted(found)))
         if isinstance(value, Parameter):
             out[name] = replace(value, name=name)
         else:
-            plain = replace(found[name], value=float(value), low=None, high=None)
+            plain = replace(found[name], value=float(numbers(name, value)), low=None, high=None)
             out[name] = replace(plain, distribution="fixed", price_year=None, source="user")
+        if not out[name].unit.startswith("share"):  # those of the pool wage may pass one
+            possible(out[name], np.array([out[name].value], dtype=float), row)
     return out
 
 

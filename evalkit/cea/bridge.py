@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from ..core import MONEY_DF, EffectPath, Inference, UserError, frozen_array
+from .checks import numbers, one_of, whole, within
 from .distributions import stream
 
 MAX_DRAWS = 200_000
@@ -69,11 +70,16 @@ def averted_draws(
     Returns Draws (values in cases). `refused` is set where the design is not testable, df < 3 or no stratum carries an
     estimate; values then serve an interval at most.
     Raises UserError("effect_without_counts"), ("effect_without_inference"), ("effect_without_covariance"),
-    ("effect_rows_repeated"), ("too_many_draws"), ("no_pooled_row").
+    ("effect_rows_repeated"), ("too_many_draws"), ("no_pooled_row"), ("value_outside"), ("choice_unknown"), and
+    ("not_a_number") or ("correlation_outside") for what is no covariance.
     """
-    if n > MAX_DRAWS or n < 2:
+    if not 2 <= whole("n", n, -np.inf) <= MAX_DRAWS:
         raise UserError("too_many_draws", found=n, limit=MAX_DRAWS)
-    rows = _rows(path, primary)
+    one_of("small", small, ("zero", "pooled"))
+    within("min_expected", min_expected, 0.0)
+    for severity, cases in (expected or {}).items():
+        within(f"expected {severity}", cases, 0.0)
+    n, rows = int(n), _rows(path, primary)
     names = tuple(dict.fromkeys([*(k for k in rows if k), *(expected or {})]))
     mu0 = np.array([path.mu0[rows[k]] if k in rows else (expected or {})[k] for k in names])  # type: ignore[index]
     live = np.array([k in rows and m >= min_expected for k, m in zip(names, mu0)], dtype=bool)
@@ -147,6 +153,11 @@ def _count_scale(path: EffectPath, use: list[int]) -> tuple[np.ndarray, np.ndarr
             return estimate, None
         raise UserError("effect_without_covariance", method=path.method)
     assert path.vcov is not None
+    told = [i for i in use if path.inference[i].std_error is not None]
+    known = numbers("vcov", path.vcov[np.ix_(told, told)])
+    least = np.linalg.eigvalsh(known).min(initial=0.0)
+    if least < -1e-8 * np.abs(known).max(initial=0.0):
+        raise UserError("correlation_outside", found=f"vcov: {least:g}")
     own = np.sqrt(np.clip(np.diag(path.vcov)[use], 0, None))
     reported = np.array([s if (s := path.inference[i].std_error) is not None else o for i, o in zip(use, own)])
     ratio = np.divide(reported, own, out=np.ones_like(own), where=own > 0)
@@ -161,7 +172,7 @@ def _licence(path: EffectPath, live: list[int]) -> tuple[float | None, str | Non
     if any(inf.std_error is None or inf.df is None or inf.rule == "not_testable" for inf in inferences):
         return None, "cea.refused.not_testable"
     df = min(float(inf.df) for inf in inferences if inf.df is not None)
-    return df, "cea.refused.low_df" if df < MONEY_DF else None
+    return df, None if df >= MONEY_DF else "cea.refused.low_df"
 
 
 def _multivariate_t(centre: np.ndarray, scale: np.ndarray, df: float, n: int, seed: int) -> np.ndarray:

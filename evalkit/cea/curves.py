@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Curve, Psa, UserError, frozen_array
+from .checks import numbers
 from .envelope import sums
 
 
@@ -27,16 +28,17 @@ def psa_from_arrays(
     """Draws made elsewhere as a Psa.
 
     Parameters
-        cost, effect  (n, s) arrays, columns in the order of `strategies`; row d of both is the same draw
+        cost, effect  (n, s) arrays, columns in the order of `strategies`, or frames, whose columns named after the
+                      strategies are taken by name; n ≥ 1; row d of both is the same draw
         parameters    (n,) draws by name
         facts         currency, price_year, perspective, effect_unit, ... of `core.Psa`
-    Raises UserError("unequal_draws"), UserError("not_finite"), UserError("unknown_strategy").
+    Raises UserError("unequal_draws"), ("not_finite"), ("not_a_number"), ("unknown_strategy").
     """
-    c, e = frozen_array(cost), frozen_array(effect)
-    drawn = {k: np.asarray(v, dtype=float) for k, v in (parameters or {}).items()}
+    c, e = (frozen_array(_by_strategy(name, a, strategies)) for name, a in (("cost", cost), ("effect", effect)))
+    drawn = {k: numbers(k, v) for k, v in (parameters or {}).items()}
     sizes = {"cost": c.shape, "effect": e.shape, **{k: (*v.shape, len(strategies)) for k, v in drawn.items()}}
     odd = {k: v for k, v in sizes.items() if len(v) != 2 or v != (c.shape[0], len(strategies))}
-    if odd:
+    if odd or not len(c):
         raise UserError("unequal_draws", found="; ".join(f"{k} {v}" for k, v in odd.items()), n=c.shape[0])
     odd_cells = ~(np.isfinite(c) & np.isfinite(e))
     if odd_cells.any():
@@ -57,9 +59,24 @@ def psa_from_arrays(
     )
 
 
+def _by_strategy(name: str, values: Any, strategies: Sequence[str]) -> np.ndarray:
+    """Numbers (n, s); columns of a frame by name where it has names of its own."""
+    labels = list(getattr(values, "columns", ()))
+    if any(isinstance(label, str) for label in labels):
+        if set(labels) != set(strategies) or len(labels) != len(strategies):
+            raise UserError(
+                "unknown_strategy", found=f"{name}: {', '.join(map(str, labels))}", known=", ".join(strategies)
+            )
+        values = values[list(strategies)]
+    return numbers(name, values, finite=False)
+
+
 def nmb(psa: Psa, threshold: float) -> np.ndarray:
-    """(n, s) net monetary benefit by draw and strategy, money: threshold (yuan per unit of effect) × effect − cost."""
-    return threshold * psa.effect - psa.cost
+    """(n, s) net monetary benefit by draw and strategy, money: threshold × effect − cost.
+
+    threshold  yuan per unit of effect, ≥ 0. Raises UserError("threshold_outside").
+    """
+    return float(grid_of(threshold)[0]) * psa.effect - psa.cost
 
 
 def inmb(psa: Psa, threshold: float) -> np.ndarray:
@@ -77,6 +94,15 @@ def against(psa: Psa, strategy: str | None) -> int:
     return psa.strategies.index(name)
 
 
+def grid_of(thresholds: Any) -> np.ndarray:
+    """Thresholds as an array (m,), m ≥ 1. Raises UserError("threshold_outside") where one is negative or no number."""
+    grid = frozen_array(np.atleast_1d(numbers("threshold", thresholds, finite=False)))
+    outside = ~(np.isfinite(grid) & (grid >= 0))
+    if outside.any() or grid.ndim > 1 or not grid.size:
+        raise UserError("threshold_outside", found=", ".join(str(v) for v in grid[outside][:3]) or f"{grid.shape}")
+    return grid
+
+
 def threshold_curves(psa: Psa, thresholds: Any) -> dict[str, Curve]:
     """All curves of the threshold in one pass: "ceac", "ceaf", "expected_loss", "evpi".
 
@@ -84,9 +110,7 @@ def threshold_curves(psa: Psa, thresholds: Any) -> dict[str, Curve]:
     Monte Carlo errors of losses and EVPI are sd/√n, the sd of more than 131,072 draws taken from as many of them.
     Raises UserError("threshold_outside").
     """
-    grid = frozen_array(np.atleast_1d(np.asarray(thresholds, dtype=float)))
-    if not np.isfinite(grid).all() or (grid < 0).any():
-        raise UserError("threshold_outside", found=", ".join(str(v) for v in grid[~(grid >= 0)][:3]))
+    grid = grid_of(thresholds)
     found = sums(psa.cost, psa.effect, psa.strategies.index(psa.comparator), grid)
     share, loss = found.share, found.loss
     share_error, loss_error = (np.sqrt(v / psa.n) for v in (found.share_variance, found.loss_variance))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core import UserError
+from .checks import numbers
 
 BETA, C = 0.04, 0.1658
 """Parameters of the age weight C x exp(−β x)."""
@@ -21,7 +22,7 @@ def years_lost(age: float, years: float, *, rate: float = 0.05, age_weight: floa
     age_weight 0 (none) or 1 (full). ∫ over x from age to age + years of [K C x e^(−βx) + 1 − K] e^(−r(x − age)) dx.
     Raises UserError("years_outside").
     """
-    if years < 0 or age < 0 or rate < 0 or not 0 <= age_weight <= 1:
+    if not (0 <= years < np.inf and 0 <= age < np.inf and 0 <= rate < np.inf and 0 <= age_weight <= 1):
         raise UserError("years_outside", age=age, years=years, rate=rate, weight=age_weight)
     plain = years if rate == 0 else -np.expm1(-rate * years) / rate
     if age_weight == 0:
@@ -42,11 +43,13 @@ def daly(
     """DALY of deaths and of disabled cases at one mean age: {"yll", "yld", "daly"} in years.
 
     deaths, disabled (cases, may be averted ones); life_expectancy (remaining years at `age`); disability_weight in
-    [0, 1]; duration (years with disability). Raises UserError("years_outside"), ("disability_weight_outside").
+    [0, 1]; duration (years with disability). Raises UserError("years_outside"), ("disability_weight_outside"),
+    ("not_a_number").
     Never beside a value of statistical life or human capital (`methods.md` 5): the same loss would count twice.
     """
     if not 0 <= disability_weight <= 1:
         raise UserError("disability_weight_outside", found=disability_weight)
+    deaths, disabled = numbers("deaths, disabled", [deaths, disabled]).tolist()
     yll = deaths * years_lost(age, life_expectancy, rate=rate)
     yld = disabled * disability_weight * years_lost(age, duration, rate=rate)
     return {"yll": yll, "yld": yld, "daly": yll + yld}

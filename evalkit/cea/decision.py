@@ -16,6 +16,7 @@ import numpy as np
 
 from ..core import Decision, Flow, Parameter, Psa, UserError
 from .bridge import Draws
+from .checks import level_of, numbers, within
 from .curves import psa_from_arrays
 from .discounting import discount_factor, when
 from .distributions import draw
@@ -71,9 +72,10 @@ def decide(
     NPV = Σ averted × unit cost − programme cost; BCR = averted cost ÷ programme cost (None at cost 0); the ICER is a
     number only where the programme costs more and averts more, else `dominance` says what holds.
     Raises UserError("unequal_draws"), ("no_unit_cost"), ("unknown_perspective"), ("mixed_prices"),
-    ("negative_programme_cost").
+    ("negative_programme_cost"), ("not_a_number"), ("value_outside") for a delay below zero, ("level_outside").
     Not for one total over severities: each severity has its own effect and its own unit cost.
     """
+    level_of(level)
     sides = sides_of(draws, costs, programme_cost, perspective=perspective, delay=delay, seed=seed)
     decision = _decision(sides.draws, costs, sides, sides.cost, perspective, level, _pairs(delay))
     return decision, None if draws.refused else _psa(sides.draws, costs, sides, perspective, seed)
@@ -106,7 +108,11 @@ def sides_of(
 
 
 def _pairs(delay: float | Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [(1.0, float(delay))] if isinstance(delay, (int, float)) else list(delay)
+    pairs = list(delay) if isinstance(delay, Sequence) and not isinstance(delay, str) else [(1.0, delay)]
+    found = [(within("delay", share, 0.0), within("delay", years, 0.0)) for share, years in pairs]
+    if not sum(share for share, _ in found) > 0:
+        raise UserError("value_outside", name="delay", found=str(found), low="0", high="∞")
+    return found
 
 
 def _spread(draws: Draws, spread: Sequence[tuple[float, float]], costs: UnitCosts) -> tuple[Draws, float]:
@@ -120,11 +126,11 @@ def _spread(draws: Draws, spread: Sequence[tuple[float, float]], costs: UnitCost
 
 def _programme(given: float | Parameter | Sequence[Flow], costs: UnitCosts, perspective: str, seed: int) -> np.ndarray:
     """(n,) programme cost; plain numbers and flows are certain."""
-    if isinstance(given, (int, float)):
-        cost = np.full(costs.n, float(given))
-    elif isinstance(given, Parameter):
+    if isinstance(given, Parameter):
         _same_prices(given.currency, given.price_year, costs)
         cost = draw(given, costs.n, seed)
+    elif isinstance(given, str) or not isinstance(given, Sequence):
+        cost = np.full(costs.n, float(numbers("programme_cost", given)))
     else:
         for flow in given:
             _same_prices(flow.currency, flow.price_year, costs)

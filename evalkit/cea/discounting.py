@@ -13,7 +13,9 @@ import numpy as np
 
 from ..core import UserError
 from ..sources import parameter
+from .checks import numbers, one_of, within
 
+TINY = 1e-9
 Timing = Literal["start", "mid", "end"]
 Rate = float | Mapping[int, float]
 _SHIFT = {"start": 0.0, "mid": 0.5, "end": 1.0}
@@ -21,7 +23,8 @@ _SHIFT = {"start": 0.0, "mid": 0.5, "end": 1.0}
 
 def when(year: Any, timing: Timing = "mid") -> np.ndarray:
     """Dates in years of calendar `year`: whole years moved by `timing`, fractional ones kept."""
-    date = np.asarray(year, dtype=float)
+    one_of("timing", timing, _SHIFT)
+    date = numbers("year", year)
     return np.where(date == np.floor(date), date + _SHIFT[timing], date)
 
 
@@ -37,7 +40,8 @@ def discount_factor(year: Any, base: float, rate: Rate | None = None, *, timing:
         year  calendar years or dates, any shape;  base  valuation date, e.g. 2023 = 1 January 2023
         rate  one rate, or a schedule {first calendar year: rate}, each holding until the next; `base_rate` without it
     Returns factors, shape of `year`.
-    Raises UserError("rate_outside") for a rate at or below −1 or above 1, UserError("empty_schedule") for {}.
+    Raises UserError("rate_outside") for a rate at or below −1 or above 1, ("empty_schedule") for {}, ("not_a_number")
+    for a date that is none, ("choice_unknown") for a timing.
     """
     date, rate = when(year, timing), base_rate() if rate is None else rate
     if not isinstance(rate, Mapping):
@@ -50,7 +54,7 @@ def _log_growth(schedule: Mapping[int, float], date: Any) -> Any:
     if not schedule:
         raise UserError("empty_schedule")
     starts = np.array(sorted(schedule), dtype=float)
-    force = np.log1p([_checked(schedule[int(s)]) for s in starts])
+    force = np.log1p([_checked(schedule[s]) for s in sorted(schedule)])
     edges = np.append(starts[1:], np.inf)
     d = np.asarray(date, dtype=float)[..., None]
     spans = np.clip(np.minimum(d, edges) - starts, 0, None)
@@ -67,14 +71,22 @@ def annuity(years: float, rate: float, growth: float = 0.0, *, timing: Literal["
     """Present value of 1 a year for `years`, growing by `growth` a year: a(n, r, g) = Σ (1+g)^t / (1+r)^(t+s).
 
     s = 1 ("end", the textbook annuity-immediate), 0.5 or 0 by `timing`; the amount of the first year is 1; the last
-    part-year pays its part. a(n, r) = (1 − (1+r)^−n)/r for whole n. n (1+r)^−s where r = g.
-    Raises UserError("rate_outside"), UserError("negative_years").
+    part-year pays its part. a(n, r) = (1 − (1+r)^−n)/r for whole n, 1/r for ever. n (1+r)^−s where r = g.
+    Raises UserError("rate_outside"), ("negative_years"), ("value_outside"), ("choice_unknown").
     """
-    if years < 0:
+    one_of("timing", timing, _SHIFT)
+    within("growth", growth, TINY - 1)
+    years = float(numbers("years", years, finite=False))
+    if not years >= 0:
         raise UserError("negative_years", found=years)
-    t = np.arange(int(np.ceil(years)))
-    factors = (1 + growth) ** t * (1 + _checked(rate)) ** -(t + _SHIFT[timing])
-    return float(paid_share(0.0, years, len(t)) @ factors)
+    ratio, gap, scale = np.log1p(growth) - np.log1p(_checked(rate)), rate - growth, (1 + rate) ** (1 - _SHIFT[timing])
+    if np.isinf(years):
+        if gap <= 0:
+            raise UserError("value_outside", name="years", found="inf", low="0", high="∞ (g < r)")
+        return float(scale / gap)
+    n = np.floor(years)
+    whole = n / (1 + rate) if gap == 0 else -np.expm1(n * ratio) / gap
+    return float(scale * (whole + (years - n) * np.exp(n * ratio) / (1 + rate)))
 
 
 def life_annuity(
@@ -83,9 +95,11 @@ def life_annuity(
     """Present value of 1 a year from `age` while alive, at most to `to_age`: mid-year, Gompertz survival.
 
     Σ S(t + ½) (1+g)^t / (1+r)^(t+½). Ages in years, rates real and per year; `mode`, `scale` (years) as in `survival`.
-    Raises UserError("rate_outside"). Not for ages below 20 (`survival`).
+    Raises UserError("rate_outside"), ("value_outside"). Not for ages below 20 (`survival`).
     """
-    t = np.arange(int(np.ceil(max(to_age - age, 0))))
+    within("scale", scale, np.finfo(float).tiny)
+    within("growth", growth, -1.0)
+    t = np.arange(int(np.ceil(max(within("to_age", to_age, 0.0, 200.0) - within("age", age, 0.0), 0))))
     alive = survival(t + 0.5, age, mode, scale)
     factors = alive * (1 + growth) ** t * (1 + _checked(rate)) ** -(t + 0.5)
     return float(paid_share(0.0, to_age - age, len(t)) @ factors)

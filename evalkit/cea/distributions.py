@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from scipy.special import betaincinv, gammaincinv, ndtri
 
 from ..core import Parameter, UserError
+from .checks import numbers, whole
 
 _Z = float(ndtri(0.975))
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
-    """Random stream of one named quantity."""
+    """Random stream of one named quantity. Raises UserError("value_outside") for a seed that is no whole number ≥ 0."""
+    seed = whole("seed", seed, 0)
     digest = hashlib.sha256(name.encode()).digest()
     return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
 
@@ -25,24 +28,27 @@ def stream(seed: int, name: str) -> np.random.Generator:
 def std_error(p: Parameter) -> float:
     """Standard error that the range implies: low and high are read as a 95 % interval, se = (high − low)/(2 × 1.96)."""
     if p.low is None or p.high is None:
+        numbers(p.name, p.value)
         return 0.0
-    if not p.low <= p.value <= p.high:
-        raise UserError("parameter_range", name=p.name, value=p.value, low=p.low, high=p.high, unit=p.unit)
-    return (p.high - p.low) / (2 * _Z)
+    low, value, high = numbers(p.name, [p.low, p.value, p.high]).tolist()
+    if not low <= value <= high:
+        raise UserError("parameter_range", name=p.name, value=value, low=low, high=high, unit=p.unit)
+    return float(high - low) / (2 * _Z)
 
 
-def shape(distribution: str, mean: float, se: float) -> tuple[float, float]:
+def shape(distribution: str, mean: float, se: float, of: str = "") -> tuple[float, float]:
     """Method-of-moments parameters of a distribution from its mean and standard error.
 
     gamma (shape, scale): (m²/s², s²/m); beta (a, b): m q, (1−m) q with q = m(1−m)/s² − 1; lognormal (mean, sd of the
-    log): v = log(1 + s²/m²), (log m − v/2, √v); normal (m, s). Source: Briggs, Claxton, Sculpher (2006), chapter 4.
+    log): v = log(1 + s²/m²), (log m − v/2, √v); normal (m, s); `of` names the parameter in an error. Source: Briggs,
+    Claxton, Sculpher (2006), chapter 4.
     Raises UserError("unknown_distribution"), UserError("distribution_outside") where no such distribution exists.
     """
     if distribution == "normal":
         return mean, se
     inside = 0 < mean < 1 and se**2 < mean * (1 - mean) if distribution == "beta" else mean > 0
     if distribution in ("gamma", "beta", "lognormal") and not inside:
-        raise UserError("distribution_outside", distribution=distribution, mean=mean, std_error=se)
+        raise UserError("distribution_outside", distribution=distribution, mean=mean, std_error=se, of=of)
     if distribution == "gamma":
         return (mean / se) ** 2, se**2 / mean
     if distribution == "beta":
@@ -53,6 +59,7 @@ def shape(distribution: str, mean: float, se: float) -> tuple[float, float]:
         return float(np.log(mean)) - v / 2, v**0.5
     raise UserError(
         "unknown_distribution",
+        of=of,
         distribution=distribution,
         known="beta, fixed, gamma, lognormal, normal, uniform",
     )
@@ -65,12 +72,12 @@ def draw(p: Parameter, n: int, seed: int) -> np.ndarray:
     """
     se = std_error(p)
     if p.distribution == "fixed" or se == 0:
-        return np.full(n, p.value)
+        return np.full(n, float(p.value))
     rng = stream(seed, p.name)
     if p.distribution == "uniform":
         assert p.low is not None and p.high is not None
-        return rng.uniform(p.low, p.high, n)
-    a, b = shape(p.distribution, p.value, se)
+        return rng.uniform(float(p.low), float(p.high), n)
+    a, b = shape(p.distribution, float(p.value), se, f"{p.name} ({p.unit})")
     return getattr(rng, p.distribution)(a, b, n)
 
 
@@ -81,11 +88,11 @@ def quantile(p: Parameter, u: np.ndarray) -> np.ndarray:
     """
     se = std_error(p)
     if p.distribution == "fixed" or se == 0:
-        return np.full(np.shape(u), p.value)
+        return np.full(np.shape(u), float(p.value))
     if p.distribution == "uniform":
         assert p.low is not None and p.high is not None
-        return np.asarray(p.low + (p.high - p.low) * u)
-    a, b = shape(p.distribution, p.value, se)
+        return np.asarray(float(p.low) + float(p.high - p.low) * u)
+    a, b = shape(p.distribution, float(p.value), se, f"{p.name} ({p.unit})")
     if p.distribution == "gamma":
         return np.asarray(b * gammaincinv(a, u))
     if p.distribution == "beta":
@@ -98,6 +105,21 @@ def draw_all(parameters: Iterable[Parameter] | Mapping[str, Parameter], n: int, 
     """Draws (n,) of every parameter by name, independent of one another and of their order; raises as `draw`."""
     rows = parameters.values() if isinstance(parameters, Mapping) else parameters
     return {p.name: draw(p, n, seed) for p in rows}
+
+
+def possible(p: Parameter, drawn: np.ndarray, row: int) -> np.ndarray:
+    """The draws, where none is a probability outside [0, 1] or a negative amount of money.
+
+    Raises UserError("probability_outside"), ("negative_money") naming parameter, unit and row.
+    """
+    ends = [float(v) for v in (p.value, p.low, p.high) if v is not None]
+    low, high = min(drawn.min(), *ends), max(drawn.max(), *ends)
+    where: dict[str, Any] = {"name": p.name, "unit": p.unit, "row": row}
+    if p.unit.startswith(("probability", "share")) and not (low >= 0 and high <= 1):
+        raise UserError("probability_outside", found=f"{low if low < 0 else high:g}", **where)
+    if p.currency and not p.unit.startswith("net") and low < 0:
+        raise UserError("negative_money", found=f"{low:g}", **where)
+    return drawn
 
 
 def shares(concentration: Mapping[str, float], n: int, seed: int, name: str) -> np.ndarray:

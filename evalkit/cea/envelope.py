@@ -11,10 +11,12 @@ nor a loss, and keeps small differences between large totals.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+Lines = tuple[np.ndarray, np.ndarray]
 Change = tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]
 """Draws, the position on the grid from which it holds, the old best strategy (None: the first) and the new."""
 
@@ -43,15 +45,30 @@ class Sums:
 
 def sums(cost: np.ndarray, effect: np.ndarray, comparator: int, grid: np.ndarray) -> Sums:
     """Shares and losses over draws; cost, effect (n, s), grid (m,) of finite thresholds ≥ 0 in any order."""
-    order, n = np.argsort(grid, kind="stable"), len(cost)
-    walk = _Walk(grid[order], cost.shape[1], comparator)
-    every = -(-n // (BLOCK * SPREAD))
-    for block, start in enumerate(range(0, n, BLOCK)):
+
+    def block(start: int) -> Lines:
         c, e = (np.ascontiguousarray(a[start : start + BLOCK].T) for a in (cost, effect))
-        walk.add(c - c[comparator], e - e[comparator], spread=block % every == 0)
+        return c - c[comparator], e - e[comparator]
+
+    return summed(block, cost.shape, comparator, grid)
+
+
+def summed(
+    block: Callable[[int], Lines], shape: tuple[int, ...], comparator: int, grid: np.ndarray, spread: int = SPREAD
+) -> Sums:
+    """`sums` of lines made where they are needed.
+
+    block   first draw → costs and effects (s, b) of `BLOCK` draws relative to the comparator's;  shape  (n, s)
+    spread  blocks from which the variance of the losses is taken at most
+    """
+    (n, s), order = shape, np.argsort(grid, kind="stable")
+    walk = _Walk(grid[order], s, comparator)
+    every = -(-n // (BLOCK * spread))
+    for i, start in enumerate(range(0, n, BLOCK)):
+        walk.add(*block(start), spread=i % every == 0)
     back = np.argsort(order, kind="stable")
     share, share_square, loss, loss_variance = (a[back] for a in walk.totals())
-    inc_cost, inc_effect = cost.mean(axis=0), effect.mean(axis=0)
+    inc_effect, inc_cost = walk.whole / n
     share = share / n
     return Sums(
         n=n,
@@ -59,7 +76,7 @@ def sums(cost: np.ndarray, effect: np.ndarray, comparator: int, grid: np.ndarray
         share_variance=np.maximum(share_square / n - share**2, 0.0),
         loss=np.maximum(loss / n, 0.0),
         loss_variance=loss_variance,
-        mean=grid[:, None] * (inc_effect - inc_effect[comparator]) - (inc_cost - inc_cost[comparator]),
+        mean=grid[:, None] * inc_effect - inc_cost,
     )
 
 
@@ -76,7 +93,7 @@ class _Walk:
         self.moving = [j for j in range(s) if j != comparator]
         m = len(grid)
         self.counts, self.lines = np.zeros((m, s)), np.zeros((2, m))
-        self.own, self.tied = np.zeros((2, s)), np.zeros((3, m, s))
+        self.whole, self.own, self.tied = np.zeros((2, s)), np.zeros((2, s)), np.zeros((3, m, s))
         self.n_spread, self.moments = 0, np.zeros((5 + 3 * len(self.moving), m))
         self.own_spread, self.tied_spread = np.zeros((5, s)), np.zeros((2, m, s))
         step = np.diff(grid)
@@ -87,6 +104,8 @@ class _Walk:
         """Walk a block; draws with ties are counted one threshold at a time."""
         self.n_spread += c.shape[1] if spread else 0
         changes, tied = self._changes(c, e)
+        own = np.array([e.sum(axis=1), c.sum(axis=1)])
+        self.whole += own
         if tied.any():
             share, share_square, loss, square = _one_by_one(c[:, tied].T, e[:, tied].T, self.grid)
             self.tied += share, share_square, loss
@@ -94,10 +113,11 @@ class _Walk:
                 self.tied_spread += loss, square
             c, e = c[:, ~tied], e[:, ~tied]
             changes, _ = self._changes(c, e)
-        self.own += e.sum(axis=1), c.sum(axis=1)
+            own = np.array([e.sum(axis=1), c.sum(axis=1)])
+        self.own += own
         if spread:
             squares = (np.einsum("sb,sb->s", a, b) for a, b in ((e, e), (c, c), (e, c)))
-            self.own_spread += np.array([e.sum(axis=1), c.sum(axis=1), *squares])
+            self.own_spread += np.array([*own, *squares])
         for draw, position, old, new in changes:
             self._record(c, e, draw, position, old, new, spread)
 

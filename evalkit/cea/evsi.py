@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Curve, Psa, UserError, frozen_array
+from .checks import numbers
 from .distributions import stream
 from .evppi import columns_of, increments, value_of
 from .smooth import names_of, smooth
@@ -36,7 +37,11 @@ def evsi(psa: Psa, parameters: str | Sequence[str], information: Mapping[str, fl
     if odd or not information:
         raise UserError("information_outside", found=", ".join(f"{k} {v}" for k, v in odd.items()) or "–")
     x, y = columns_of(psa, names_of(parameters)), increments(psa)
-    root = np.linalg.cholesky(np.cov(x, rowvar=False).reshape(x.shape[1], x.shape[1]) + 1e-12 * np.diag(x.var(axis=0)))
+    moving = np.ptp(x, axis=0) > 0
+    own = np.atleast_2d(np.cov(x[:, moving], rowvar=False))
+    root = np.zeros((x.shape[1],) * 2)
+    if moving.any():
+        root[np.ix_(moving, moving)] = np.linalg.cholesky(own + 1e-12 * np.diag(np.diag(own)))
     noise = stream(psa.seed or 1, "evsi").standard_normal(x.shape) @ root.T
     curves = {k: value_of(psa, smooth(x + noise / np.sqrt(v), y).fitted, thresholds) for k, v in information.items()}
     first = next(iter(curves.values()))
@@ -56,6 +61,7 @@ def enbs(sample: Curve, cost: Mapping[str, float], *, population: float = 1.0) -
     population  how many programmes of this kind the decision will concern (discounted)
     Raises UserError("unknown_study") where a study has no cost. Positive: the data are worth their price.
     """
+    numbers("cost", list(cost.values()))
     missing = [k for k in sample.values if k not in cost]
     if missing:
         raise UserError("unknown_study", found=", ".join(missing), known=", ".join(cost))

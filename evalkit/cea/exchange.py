@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..core import Psa, UserError
+from .checks import numbers
 from .curves import psa_from_arrays
 
 NAMES = ("parameters", "costs", "effects")
@@ -37,13 +38,14 @@ def read_psa(folder: str | Path, *, comparator: str, **facts: Any) -> Psa:
     """Read the three tables back into a Psa; strategies are matched by name, in the order of costs.csv.
 
     facts  currency, price_year, perspective, ... of `core.Psa`. Raises UserError("exchange_missing") naming the file,
+    ("exchange_unreadable") where it is no table in UTF-8, ("not_a_number") naming file, column and row,
     ("exchange_strategies") where costs and effects name different strategies, and as `psa_from_arrays`.
     """
     paths = {name: Path(folder) / f"{name}.csv" for name in NAMES}
     absent = [path.name for path in paths.values() if not path.is_file()]
     if absent:
         raise UserError("exchange_missing", found=", ".join(absent), folder=str(folder))
-    parameters, costs, effects = (pd.read_csv(path) for path in paths.values())
+    parameters, costs, effects = (_numbers(path) for path in paths.values())
     if set(costs.columns) != set(effects.columns):
         raise UserError("exchange_strategies", costs=", ".join(costs.columns), effects=", ".join(effects.columns))
     drawn = {str(c): parameters[c].to_numpy() for c in parameters}
@@ -51,3 +53,17 @@ def read_psa(folder: str | Path, *, comparator: str, **facts: Any) -> Psa:
         costs.to_numpy(), effects[costs.columns].to_numpy(), tuple(map(str, costs.columns)), comparator=comparator,
         parameters=drawn, **facts,
     )  # fmt: skip
+
+
+def _numbers(path: Path) -> pd.DataFrame:
+    """The table of numbers below the names in its first row, every number as written."""
+    try:
+        cells = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise UserError("exchange_unreadable", file=path.name, found=str(error)) from None
+    names = cells.iloc[0].tolist()
+    if len(set(names)) < len(names):
+        raise UserError("repeated_parameter", found=f"{path.name}: {', '.join(names)}")
+    return pd.DataFrame(
+        {name: numbers(f"{path.name}: {name}", cells[j].to_numpy()[1:]) for j, name in enumerate(names)}
+    )

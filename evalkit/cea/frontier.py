@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ..core import FrontierRow, Psa
+from .checks import numbers
 
 
 def frontier(psa: Psa) -> tuple[FrontierRow, ...]:
@@ -20,7 +21,11 @@ def frontier(psa: Psa) -> tuple[FrontierRow, ...]:
 
 
 def frontier_of_means(means: Mapping[str, tuple[float, float]]) -> tuple[FrontierRow, ...]:
-    """`frontier` from (cost, effect) by strategy name: money and units of effect, any number of strategies."""
+    """`frontier` from (cost, effect) by strategy name: money and units of effect, any number of strategies.
+
+    Raises UserError("not_a_number") naming the strategy.
+    """
+    means = {name: tuple(numbers(name, pair).tolist()) for name, pair in means.items()}
     order = sorted(means, key=lambda s: (means[s][0], -means[s][1]))
     undominated: list[str] = []
     for name in order:

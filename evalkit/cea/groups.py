@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core import UserError
+from ..core import UserError, hide_small
+from .checks import level_of, numbers
 
 
 def by_group(
@@ -27,21 +28,20 @@ def by_group(
         groups          names (g,);  averted  (n, g) draws of averted injuries, drawn together
         saving          money per averted injury: one number, (n,) draws or (n, g)
         programme_cost  money spent on each group (g,), same prices;  observed  injuries of each group (g,)
-        min_cases       groups with fewer observed injuries (but some) are hidden: the privacy threshold of the
-                        workspace. A single hidden group takes the next smallest with it, which a total would give away
+        min_cases       groups with fewer observed injuries, none included, are hidden: the privacy threshold of the
+                        workspace. So are the next smallest where the total would give the hidden ones away
+                        (`core.hide_small`)
     Returns a frame in the order given: group, observed, averted, averted_low, averted_high, net_saving, net_low,
     net_high, hidden (bool); numbers of hidden groups are NaN. Sums over groups are those of the draws: no equity
-    weights are applied. Raises UserError("groups_outside"), ("level_outside").
+    weights are applied. Raises UserError("groups_outside"), ("not_a_number"), ("level_outside").
     """
-    count = np.asarray(observed, dtype=float)
-    cost = np.asarray(programme_cost, dtype=float)
+    count, cost = numbers("observed", observed), numbers("programme_cost", programme_cost)
     g = len(groups)
-    unit = np.asarray(saving, dtype=float)
-    fits = averted.ndim == 2 and averted.shape[1] == g == len(count) == len(cost)
+    unit, averted = numbers("saving", saving), numbers("averted", averted)
+    fits = averted.ndim == 2 and len(averted) and averted.shape[1] == g == len(count) == len(cost)
     if not fits or unit.shape not in ((), averted.shape[:1], averted.shape) or len(set(groups)) < g:
         raise UserError("groups_outside", found=f"{g}; {averted.shape}; {unit.shape}; {len(count)}; {len(cost)}")
-    if not 0 < level < 1:
-        raise UserError("level_outside", found=level)
+    level_of(level)
     net = averted * (unit[:, None] if unit.ndim == 1 else unit) - cost
     tails = [(1 - level) / 2, (1 + level) / 2]
     (low, high), (net_low, net_high) = np.quantile(averted, tails, axis=0), np.quantile(net, tails, axis=0)
@@ -54,12 +54,3 @@ def by_group(
     hidden = hide_small(count, min_cases)
     frame.loc[hidden, frame.columns[1:]] = np.nan
     return frame.assign(hidden=hidden)
-
-
-def hide_small(count: np.ndarray, threshold: float) -> np.ndarray:
-    """(g,) True for counts above nil and below the threshold, and for the next smallest where that is only one."""
-    hidden = (count > 0) & (count < threshold)
-    rest = np.flatnonzero(~hidden & (count > 0))
-    if hidden.sum() == 1 and len(rest):
-        hidden[rest[count[rest].argmin()]] = True
-    return np.asarray(hidden)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from ..core import UserError
+from .checks import level_of, numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +39,11 @@ class RatioSet:
 def critical(level: float, df: float | None = None) -> float:
     """Two-sided critical value of Student's t with `df`, of the normal where None or infinite.
 
-    Raises UserError("level_outside").
+    Raises UserError("level_outside"), ("value_outside") for df that is not above zero.
     """
-    if not 0 < level < 1:
-        raise UserError("level_outside", found=level)
-    p = (1 + level) / 2
+    p = (1 + level_of(level)) / 2
+    if df is not None and not df > 0:
+        raise UserError("value_outside", name="df", found=str(df), low="0", high="∞")
     return float(ndtri(p) if df is None or np.isinf(df) else stdtrit(df, p))
 
 
@@ -63,10 +64,12 @@ def fieller(
         df  degrees of freedom of the reported inference; normal without
     The set solves a R² + b R + c ≤ 0 with a = ΔE² − t² v_E, b = −2 (ΔC ΔE − t² cov), c = ΔC² − t² v_C. It is an
     interval exactly where ΔE is significant at the level (a > 0), the outside of one where a < 0 and the discriminant
-    is positive, else the whole line. Where a = 0 it is a half-line, given as a complement with an infinite limit.
-    Raises UserError("covariance_outside") where the three do not form a covariance.
+    is positive, else the whole line; so too where effect and variances are nil and there is no ratio. Where a = 0 it is
+    a half-line, given as a complement with an infinite limit.
+    Raises UserError("not_a_number"), ("covariance_outside") where the three do not form a covariance.
     Source: Fieller (1954); Glick et al. (2014).
     """
+    numbers("fieller", [inc_cost, inc_effect, var_cost, var_effect, cov])
     if var_cost < 0 or var_effect < 0 or cov**2 > var_cost * var_effect * (1 + 1e-9):
         raise UserError("covariance_outside", var_cost=var_cost, var_effect=var_effect, cov=cov)
     t2 = critical(level, df) ** 2

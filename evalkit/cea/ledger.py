@@ -16,10 +16,12 @@ import pandas as pd
 
 from ..core import Flow, UserError
 from . import prices
+from .checks import numbers, one_of
 from .discounting import Rate, Timing, discount_factor
 
 Perspective = Literal["fund", "employer", "worker", "society"]
 PERSPECTIVES: tuple[Perspective, ...] = ("fund", "employer", "worker", "society")
+PARTIES = (*PERSPECTIVES, "provider")
 
 
 def weight(payer: str, payee: str, transfer: bool, perspective: str) -> float:
@@ -41,13 +43,17 @@ def accounts(flows: Iterable[Flow]) -> pd.DataFrame:
     """The flows as a frame, one row each, with a column of signed cost per perspective (averted flows count minus).
 
     Raises UserError("mixed_prices") where currencies or price years differ, UserError("negative_flow") for an amount
-    below zero, naming item, unit and row.
+    below zero, naming item, unit and row, ("not_a_number") for an amount or year that is none, ("choice_unknown") for a
+    party that is none.
     """
     rows = list(flows)
-    for row, flow in enumerate(rows, 1):
-        if not flow.amount >= 0:
+    amounts, _ = (numbers(name, [getattr(f, name) for f in rows]) for name in ("amount", "year"))
+    for row, (flow, amount) in enumerate(zip(rows, amounts), 1):
+        for side in (flow.payer, flow.payee):
+            one_of(f"{flow.item}, {row}", side, PARTIES)
+        if amount < 0:
             unit = f"{flow.currency} {flow.price_year}"
-            raise UserError("negative_flow", item=flow.item, amount=flow.amount, unit=unit, row=row)
+            raise UserError("negative_flow", item=flow.item, amount=float(amount), unit=unit, row=row)
     found = sorted({f"{f.currency} {f.price_year}" for f in rows})
     if len(found) > 1:
         raise UserError("mixed_prices", found=", ".join(found))
@@ -55,7 +61,7 @@ def accounts(flows: Iterable[Flow]) -> pd.DataFrame:
     frame = pd.DataFrame([[getattr(f, c) for c in columns] for f in rows], columns=columns)
     for perspective in PERSPECTIVES:
         sign = [(-1 if f.averted else 1) * weight(f.payer, f.payee, f.transfer, perspective) for f in rows]
-        frame[perspective] = np.asarray(sign, dtype=float) * frame["amount"].to_numpy(dtype=float)
+        frame[perspective] = np.asarray(sign, dtype=float) * amounts
     return frame
 
 
@@ -87,8 +93,12 @@ def present_value(
 def in_prices(flows: Iterable[Flow], price_year: int) -> tuple[Flow, ...]:
     """The same flows in yuan of `price_year`, by the consumer price index (`inflate`): dates and parties unchanged.
 
-    Raises UserError("year_outside_prices"). Not for benefits indexed by law.
+    Raises UserError("year_outside_prices"), ("mixed_prices") for another currency: `convert` it first. Not for benefits
+    indexed by law.
     """
+    flows = tuple(flows)
+    if foreign := sorted({f.currency for f in flows} - {"CNY"}):
+        raise UserError("mixed_prices", found=f"CNY {price_year}, {', '.join(foreign)}")
     return tuple(
         replace(f, amount=float(prices.inflate(f.amount, f.price_year, price_year)), price_year=price_year)
         for f in flows

@@ -23,9 +23,12 @@ def mixture(models: Mapping[str, Psa], weights: Mapping[str, float], *, seed: in
         weights  of every model, ≥ 0, summing to one
     Returns a Psa with all parameters, and the number of the model (0, 1, ...) as the parameter "model": its EVPPI is
     the value of knowing which model holds.
-    Raises UserError("mixed_models"), ("unequal_draws"), ("weights_outside").
+    Raises UserError("mixed_models"), ("unequal_draws"), ("weights_outside"), ("repeated_parameter") for one named
+    "model".
     """
     found = list(models.values())
+    if "model" in {n for p in found for n in p.parameter_names}:
+        raise UserError("repeated_parameter", found="model")
     for fact in SAME:
         said = {str(getattr(p, fact)) for p in found}
         if len(said) > 1:

@@ -14,10 +14,11 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import gammaincinv, ndtr, ndtri
 
-from ..core import EffectPath, Parameter, Psa, UserError
+from ..core import EffectPath, Parameter, Psa, UserError, Where
 from .bridge import MAX_DRAWS, Draws, averted_draws
+from .checks import whole
 from .curves import psa_from_arrays
-from .distributions import quantile
+from .distributions import possible, quantile
 from .points import Sampling, points
 from .precision import precise
 
@@ -58,7 +59,8 @@ def psa(
     Returns a Psa that holds every draw that varies, for `evppi`, `tornado` and the rest.
     Raises UserError("mixed_prices"), ("probability_outside"), ("negative_money") naming parameter, unit and row,
     ("repeated_parameter"), ("correlation_outside"), ("unknown_draw"), ("unknown_sampling"), ("too_many_draws"),
-    ("effect_without_covariance"), ("effect_without_means"), ("unknown_strategy"), ("unequal_draws"), ("not_finite").
+    ("value_outside"), ("not_a_pair"), ("distribution_outside"), ("parameter_range"), ("effect_without_covariance"),
+    ("effect_without_means"), ("unknown_strategy"), ("unequal_draws"), ("not_finite").
     """
     given = tuple(parameters)
     facts = _prices(given, facts)
@@ -67,12 +69,13 @@ def psa(
         raise UserError("effect_without_means", method=joint.method, df=joint.df)
 
     def run(size: int) -> Psa:
-        if not 2 <= size <= MAX_DRAWS:
+        if not 2 <= whole("n", size, -np.inf) <= MAX_DRAWS:
             raise UserError("too_many_draws", found=size, limit=MAX_DRAWS)
+        size = int(size)
         drawn = _draw(given, joint, size, seed, sampling, correlation or {})
         cost, effect = (np.empty((size, len(strategies))) for _ in range(2))
         for j, (name, model) in enumerate(strategies.items()):
-            for column, value in zip((cost, effect), model(drawn)):
+            for column, value in zip((cost, effect), _pair(name, model(drawn))):
                 if np.ndim(value) and np.shape(value) != (size,):
                     raise UserError("unequal_draws", found=f"{name}: {np.shape(value)}", n=size)
                 column[:, j] = value
@@ -89,6 +92,15 @@ def psa(
             return replace(found, notes=(*found.notes, "cea.note.draws_capped"))
         found = run(min(2 * found.n, MAX_DRAWS))
     return found
+
+
+def _pair(name: str, told: Any) -> tuple[Any, Any]:
+    """What a model gives back: cost and effect, nothing else. Raises UserError("not_a_pair")."""
+    if not isinstance(told, (tuple, list)) or len(told) != 2:
+        raise UserError(
+            "not_a_pair", strategy=name, found=type(told).__name__ if np.ndim(told) == 0 else str(len(told))
+        )
+    return told[0], told[1]
 
 
 def _prices(parameters: tuple[Parameter, ...], facts: dict[str, Any]) -> dict[str, Any]:
@@ -127,7 +139,11 @@ def _draw(
             z /= np.sqrt(gammaincinv(half, u["averted.df"]) / half)[:, None]
         drawn = dict(zip(scores, (effects.estimate + z).T))
     for row, p in enumerate(parameters, 1):
-        drawn[p.name] = _possible(p, quantile(p, u[p.name]), row)
+        try:
+            drawn[p.name] = possible(p, quantile(p, u[p.name]), row)
+        except UserError as error:
+            (problem,) = error.problems
+            raise UserError(problem.key, where=Where(row=row), **problem.values) from None
     return drawn
 
 
@@ -142,6 +158,9 @@ def _correlated(
     unknown = sorted(tied - set(names))
     if unknown:
         raise UserError("unknown_draw", found=", ".join(unknown), known=", ".join(names))
+    twice = [f"{a}, {b}: {v}, {w}" for (a, b), v in correlation.items() if (w := correlation.get((b, a), v)) != v]
+    if twice:
+        raise UserError("correlation_outside", found="; ".join(twice))
     if not tied:
         return u
     order = [k for k in names if k in tied]
@@ -158,15 +177,3 @@ def _correlated(
         raise UserError("correlation_outside", found=found)
     z = ndtri(np.column_stack([u[k] for k in order])) @ root.T
     return u | dict(zip(order, ndtr(z).T))
-
-
-def _possible(p: Parameter, drawn: np.ndarray, row: int) -> np.ndarray:
-    """The draws, where none is a probability outside [0, 1] or a negative amount of money."""
-    ends = [v for v in (p.value, p.low, p.high) if v is not None]
-    low, high = min(drawn.min(), *ends), max(drawn.max(), *ends)
-    where: dict[str, Any] = {"name": p.name, "unit": p.unit, "row": row}
-    if p.unit.startswith(("probability", "share")) and not (low >= 0 and high <= 1):
-        raise UserError("probability_outside", found=f"{low if low < 0 else high:g}", **where)
-    if p.currency and not p.unit.startswith("net") and low < 0:
-        raise UserError("negative_money", found=f"{low:g}", **where)
-    return drawn

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import UserError, frozen_array
+from .checks import level_of, numbers, whole, within
 from .distributions import stream
 
 TAUS = 201
+TINY = 1e-12
+"""Least standard deviation that is taken for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +60,17 @@ def pool(
 
     names, estimate, std_error (k,) on the log scale, std_error > 0, independent of one another
     prior  mean and sd of the common mean (default `methods.md` 6);  scale  of τ's half-normal prior
-    Raises UserError("pool_outside"). Not for effects that share comparison places: their errors are correlated.
+    Raises UserError("pool_outside"), ("not_a_number"), ("value_outside"), ("level_outside"). Not for effects that share
+    comparison places: their errors are correlated.
     """
-    y, s = np.asarray(estimate, dtype=float), np.asarray(std_error, dtype=float)
-    if len(y) < 2 or len(y) != len(s) or len(y) != len(names) or not (np.isfinite(y).all() and (s > 0).all()):
+    y, s = (np.atleast_1d(numbers(name, v)) for name, v in (("estimate", estimate), ("std_error", std_error)))
+    if len(y) < 2 or len(y) != len(s) or len(y) != len(names) or len(set(names)) < len(y) or not (s > TINY).all():
         raise UserError("pool_outside", n=len(y), found=float(s.min()) if len(s) else 0.0)
+    numbers("prior", [*prior, scale])
+    within("prior", prior[1], TINY)
+    within("scale", scale, TINY)
+    n = whole("n", n, 1)
+    level_of(level)
     taus = np.linspace(0.0, 4 * scale, TAUS)
     total = s**2 + taus[:, None] ** 2
     precision = 1 / prior[1] ** 2 + (1 / total).sum(axis=1)

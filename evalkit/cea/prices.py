@@ -34,10 +34,10 @@ def inflate(amount: Any, from_year: int, to_year: int, *, series: str | None = N
     index = _index(series)
     first, last = min(index) - 1, max(index)
     for year in (from_year, to_year):
-        if not first <= year <= last:
+        if not first <= year <= last or year != int(year):
             raise UserError("year_outside_prices", series=series, year=year, first=first, last=last)
     low, high = sorted((from_year, to_year))
-    factor = float(np.prod([index[y] / 100 for y in range(low + 1, high + 1)]))
+    factor = float(np.prod([index[y] / 100 for y in range(int(low) + 1, int(high) + 1)]))
     return amount * factor if to_year >= from_year else amount / factor
 
 

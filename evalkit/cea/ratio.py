@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ..core import Psa, UserError
+from .checks import numbers
 from .curves import against
 from .distributions import stream
 from .intervals import RatioSet, critical, fieller
@@ -69,9 +70,11 @@ def icer_bootstrap(
     Bias correction from the share of samples below the estimate, acceleration from the empirical influence
     of the clusters of both arms. Source: Efron (1987); Briggs, Wonderling, Mooney (1997).
     Raises UserError("bootstrap_outside") with fewer than two clusters in an arm or fewer than 100 samples,
-    ("unknown_method"), ("level_outside"). Not for data in which assignment was not random: estimate the effect first.
+    ("unknown_method"), ("level_outside"), ("unequal_draws"), ("not_a_number"), ("clusters_in_both_arms"). Not for data
+    in which assignment was not random: estimate the effect first.
     """
-    arms = [_cluster_sums(cost, effect, treated, cluster, arm) for arm in (True, False)]
+    data = _individuals(cost, effect, treated, cluster)
+    arms = [_cluster_sums(*data, arm) for arm in (True, False)]
     if n < 100 or min(map(len, arms)) < 2:
         raise UserError("bootstrap_outside", found=f"{n}; {len(arms[0])}, {len(arms[1])}")
     rng = stream(seed, "icer_bootstrap")
@@ -103,7 +106,12 @@ def wedge(
     level: float,
     acceleration: float = 0.0,
 ) -> RatioSet:
-    """The set between two quantiles of the angle of (effect, cost) to the direction of `centre` (ΔC, ΔE)."""
+    """The set between two quantiles of the angle of (effect, cost) to the direction of `centre` (ΔC, ΔE).
+
+    The whole line where the centre has no direction or no draw has an effect: there is no ratio to exclude.
+    """
+    if not (np.any(centre) and effect.any()):
+        return RatioSet(type="whole_line", low=None, high=None, level=level)
     scale = float(np.hypot(*centre) and (cost.std() / effect.std() if effect.std() > 0 and cost.std() > 0 else 1.0))
     scale = scale or 1.0
     angle = _turn(cost / scale, effect, (centre[0] / scale, centre[1]))
@@ -140,13 +148,33 @@ def _known(method: str) -> str:
     return method
 
 
-def _cluster_sums(cost: Any, effect: Any, treated: Any, cluster: Any, arm: bool) -> np.ndarray:
+def _individuals(
+    cost: Any, effect: Any, treated: Any, cluster: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """The data as arrays of one length: arms of noughts and ones, every cluster in one of them."""
+    c, e, arm = (numbers(name, v) for name, v in (("cost", cost), ("effect", effect), ("treated", treated)))
+    label = None if cluster is None else np.asarray(cluster)
+    if label is not None and label.dtype == object:
+        label = label.astype(str)
+    shapes = [a.shape for a in (c, e, arm, label) if a is not None]
+    if len(set(shapes)) > 1 or c.ndim != 1:
+        raise UserError("unequal_draws", found="; ".join(map(str, shapes)), n=c.size)
+    if not np.isin(arm, (0, 1)).all():
+        raise UserError("choice_unknown", name="treated", found=str(arm[~np.isin(arm, (0, 1))][0]), known="0, 1")
+    if label is not None and (both := np.intersect1d(label[arm == 1], label[arm == 0])).size:
+        raise UserError("clusters_in_both_arms", found=", ".join(map(str, both[:3])))
+    return c, e, arm == 1, label
+
+
+def _cluster_sums(
+    cost: np.ndarray, effect: np.ndarray, treated: np.ndarray, cluster: np.ndarray | None, arm: bool
+) -> np.ndarray:
     """(clusters, 3) sums of cost, effect and rows of one arm."""
-    mine = np.asarray(treated, dtype=bool) == arm
-    rows = np.column_stack([np.asarray(cost, float), np.asarray(effect, float), np.ones(len(mine))])[mine]
+    mine = treated == arm
+    rows = np.column_stack([cost, effect, np.ones(len(mine))])[mine]
     if cluster is None:
         return rows
-    _, code = np.unique(np.asarray(cluster)[mine], return_inverse=True)
+    _, code = np.unique(cluster[mine], return_inverse=True)
     return np.column_stack([np.bincount(code, column) for column in rows.T])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Flow, UserError
+from .checks import numbers
 from .discounting import Rate, Timing, discount_factor, when
 from .intervals import RatioSet, fieller
 from .ledger import Perspective, accounts, weight
@@ -39,11 +40,11 @@ def returns(averted_cost: Any, programme_cost: Any, *, df: float | None = None, 
 
     averted_cost (n,) present money; programme_cost (n,) or one number ≥ 0, same prices; df of the inference for the
     Fieller set. NPV = averted − programme cost. The return on prevention of ISSA is the BCR of the employers.
-    Raises UserError("unequal_draws"), ("negative_programme_cost"), ("level_outside").
+    Raises UserError("unequal_draws") also with fewer than two, ("not_a_number"), ("negative_programme_cost"),
+    ("level_outside").
     """
-    saved = np.asarray(averted_cost, dtype=float)
-    spent = np.asarray(programme_cost, dtype=float)
-    if saved.ndim != 1 or spent.shape not in ((), saved.shape):
+    saved, spent = numbers("averted_cost", averted_cost), numbers("programme_cost", programme_cost)
+    if saved.ndim != 1 or saved.size < 2 or spent.shape not in ((), saved.shape):
         raise UserError("unequal_draws", found=f"{saved.shape}; {spent.shape}", n=saved.size)
     spent = np.broadcast_to(spent, saved.shape)
     if not (spent >= 0).all():

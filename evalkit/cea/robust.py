@@ -17,6 +17,7 @@ import pandas as pd
 
 from ..core import Flow, Parameter, UserError
 from .bridge import Draws
+from .checks import numbers
 from .decision import sides_of
 from .unit_costs import UnitCosts
 
@@ -45,7 +46,7 @@ def robust_decision(
     """
     sides = sides_of(draws, costs, programme_cost, perspective=perspective, delay=delay, seed=seed)
     draws, unit, programme = sides.draws, sides.unit.mean(axis=0), sides.cost
-    observed = draws.mu0 - draws.estimate
+    observed, estimate = draws.mu0 - draws.estimate, float(numbers("estimate", estimate))
     rows = []
     for mbar in sorted(bounds):
         low, high = bounds[mbar]
@@ -74,6 +75,8 @@ def breakdown_mbar(decisions: pd.DataFrame) -> float | None:
 
     Returns 0.0 where even the first row's set reaches below zero, None where no row's does: larger than examined.
     """
+    if decisions.empty:
+        return None
     x, y = decisions.mbar.to_numpy(float), decisions.npv_low.to_numpy(float)
     below = np.flatnonzero(y <= 0)
     if not len(below):

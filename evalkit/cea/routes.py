@@ -72,7 +72,7 @@ def cash_in_window(
     in the window, lump sums where they fall due in it; over a lifetime it is the unit cost at a discount rate of nil.
     Raises UserError("negative_years"), ("unknown_grade") and ("unknown_perspective").
     """
-    if years < 0:
+    if not years >= 0:
         raise UserError("negative_years", found=years)
     grouping = dict(severity) if severity is not None else grade_groups()
     known = set(benefits.rules.grade)

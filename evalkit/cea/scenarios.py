@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..core import Decision, EffectPath, Flow, Parameter
 from ..sources import parameter
 from .benefits import Schedule
 from .bridge import averted_draws
+from .checks import within
 from .decision import decide
 from .discounting import Rate
 from .unit_costs import grade_groups, unit_costs
@@ -29,7 +31,7 @@ def fade(window: float, months: float) -> list[tuple[float, float]]:
     gravity, a third of the way. The tail adds (months/12) / (2 window) of the observed effect, assuming that it was
     even over the window: a named scenario, never the base case.
     """
-    tail = months / 12
+    window, tail = within("window", window, np.finfo(float).tiny), within("months", months, 0.0) / 12
     return [(1.0, window / 2), (tail / (2 * window), window + tail / 3)]
 
 

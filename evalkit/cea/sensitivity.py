@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..core import Psa, Swing
+from ..core import Psa, Swing, UserError
+from .checks import level_of, whole
 from .curves import against, inmb
 from .evppi import columns_of
 from .smooth import Smooth, smooth
@@ -29,7 +30,7 @@ def one_way(
     Raises UserError("unknown_draw"), ("psa_without_parameters"), ("unknown_strategy").
     """
     fit, draws = _fit(psa, (parameter,), threshold, strategy)
-    grid = np.quantile(draws[:, 0], np.linspace(0.005, 0.995, points))
+    grid = np.quantile(draws[:, 0], np.linspace(0.005, 0.995, whole("points", points, 2)))
     return pd.DataFrame({"value": grid, "inmb": fit.at(grid[:, None])[:, 0]})
 
 
@@ -40,7 +41,10 @@ def two_way(
 
     Corners that the draws hardly reach are extrapolations. Parameters and errors as in `one_way`.
     """
+    if len(set(parameters)) != 2:
+        raise UserError("repeated_parameter", found=", ".join(parameters))
     fit, draws = _fit(psa, parameters, threshold, strategy)
+    whole("points", points, 2)
     low, high = np.quantile(draws, [0.025, 0.975], axis=0)
     axes = [np.linspace(low[j], high[j], points) for j in range(2)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -66,6 +70,7 @@ def tornado(
     Raises as `one_way`.
     """
     y = _response(psa, threshold, strategy)
+    level_of(level)
     names = tuple(parameters) or _strongest(psa, y, top)
     swings = [_swing(columns_of(psa, (name,)), y, name, level) for name in names]
     return tuple(sorted(swings, key=lambda s: -abs(s.outcome_high - s.outcome_low))[:top])
@@ -119,6 +124,8 @@ def _swing(draws: np.ndarray, y: np.ndarray, name: str, level: float) -> Swing:
 
 def _crossings(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Where the line through the points crosses zero."""
+    if not y.any():
+        return np.empty(0)  # nil everywhere: nothing crosses
     at = np.flatnonzero(np.sign(y[:-1]) * np.sign(y[1:]) < 0)
     inner = x[at] - y[at] * (x[at + 1] - x[at]) / (y[at + 1] - y[at])
     return np.sort(np.concatenate([inner, x[y == 0]]))

@@ -3,7 +3,8 @@
 One parameter: cubic B-splines with knots at quantiles, the integrated squared second derivative as penalty. Two: their
 tensor product, penalised along both. More: one spline each and the pairwise products, additive. A straight line (a
 plane) costs no penalty. The weight of the penalty minimises generalised cross-validation with γ = 1.4, separately for
-every response, after one simultaneous diagonalisation (Wood 2017, Generalized Additive Models, chapters 4-6).
+every response, after one simultaneous diagonalisation (Wood 2017, Generalized Additive Models, chapters 4-6). What is
+smoothed are deviations from the mean, which keeps small differences between large totals.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
+
+from .spline import CONSTANT, Rows, rows, spline
 
 KNOTS = {1: 16, 2: 6}
 KNOTS_EACH = 8
@@ -26,154 +28,149 @@ WEIGHTS = 10.0 ** np.arange(-8, 9)
 class Smooth:
     """Fitted values (n, q) of responses on d parameters.
 
-    sigma (q,) residual standard deviation;  size  directions p of the fit
-    at(x (m, d))        values at other points, held at the edge outside the range of the draws
-    refit(y (n, q))     fitted values of other responses, smoothing kept
-    wiggle(z (p, q))    fitted values of the coefficients' error, z standard normal
+    size  directions p of the fit
+    at(points (m, d))                    (m, q) values, held at the edge outside the range of the draws
+    errors(points (m, d), z (r, p, q))   (r, m, q) error of those values for r draws z, standard normal, of the error of
+                                         the coefficients: responses err together as their residuals do
+    shuffled(points (m, d), orders)      (r, m, q) values of the fit to the responses in r other orders of the draws
     """
 
     fitted: np.ndarray
-    sigma: np.ndarray
     size: int
     at: Callable[[np.ndarray], np.ndarray]
-    refit: Callable[[np.ndarray], np.ndarray]
-    wiggle: Callable[[np.ndarray], np.ndarray]
+    errors: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    shuffled: Callable[[np.ndarray, Sequence[np.ndarray]], np.ndarray]
 
 
 def smooth(x: np.ndarray, y: np.ndarray) -> Smooth:
     """Smooth y (n, q) on the parameters x (n, d); parameters that do not vary are left out."""
-    moving = np.ptp(x, axis=0) > 0
-    x_moving = x[:, moving]
-    build, penalty = _design(x_moving)
-    design = build(x_moving)
-    gram = _gram(design)
+    n, columns = len(y), np.ascontiguousarray(x.T)
+    low, high = columns.min(axis=1), columns.max(axis=1)
+    moving = high > low
+    build, penalty_of = _design(columns[moving].T)
+    design = build(columns[moving].T)
+    gram = design.gram()
     values, vectors = np.linalg.eigh(gram)
     keep = values > values.max() * 1e-12
     half = vectors[:, keep] / np.sqrt(values[keep])
-    rough, turn = np.linalg.eigh(half.T @ penalty @ half)
+    rough, turn = np.linalg.eigh(half.T @ penalty_of(gram / n) @ half)
     basis = half @ turn
     rough = np.clip(rough, 0.0, None)
     rough = rough / max(rough.max(), 1e-300)
-    shrink = _shrinkage(np.asarray(design.T @ y), (y * y).sum(axis=0), basis, rough, len(y))
+    centred = design.sort(y)
+    mean = centred.mean(axis=1)
+    centred -= mean[:, None]
+    loading, square = basis.T @ design.moment(centred), centred @ centred.T
+    shrink = _shrinkage(loading, np.diag(square), rough, n)
+    coefficients = basis @ (shrink * loading)
 
-    def refit(response: np.ndarray) -> np.ndarray:
-        return np.asarray(design @ (basis @ (shrink * (basis.T @ (design.T @ response)))))
-
-    def wiggle(z: np.ndarray) -> np.ndarray:
-        return np.asarray(design @ (basis @ (np.sqrt(shrink) * z)))
+    def place(points: np.ndarray) -> Basis:
+        return build(np.clip(points, low, high)[:, moving])
 
     def at(points: np.ndarray) -> np.ndarray:
-        inside = np.clip(points, x.min(axis=0), x.max(axis=0))[:, moving]
-        return np.asarray(build(inside) @ (basis @ (shrink * (basis.T @ (design.T @ y)))))
+        return np.asarray(mean + place(points).times(coefficients))
 
-    fitted = refit(y)
-    spare = np.maximum(len(y) - shrink.sum(axis=0), 1.0)
-    sigma = np.sqrt(((y - fitted) ** 2).sum(axis=0) / spare)
-    return Smooth(fitted=fitted, sigma=sigma, size=basis.shape[1], at=at, refit=refit, wiggle=wiggle)
+    def errors(points: np.ndarray, z: np.ndarray) -> np.ndarray:
+        wiggle = basis @ (np.sqrt(shrink) * (z @ _residual_root(loading, square, shrink, n).T))
+        return _each(place(points), wiggle)
+
+    def shuffled(points: np.ndarray, orders: Sequence[np.ndarray]) -> np.ndarray:
+        moments = np.array([design.moment(centred.take(order, axis=1)) for order in orders])
+        return mean + _each(place(points), basis @ (shrink * (basis.T @ moments)))
+
+    fitted = design.times(coefficients)
+    fitted += mean
+    return Smooth(fitted=fitted, size=basis.shape[1], at=at, errors=errors, shuffled=shuffled)
 
 
-def _shrinkage(moment: np.ndarray, square: np.ndarray, basis: np.ndarray, rough: np.ndarray, n: int) -> np.ndarray:
+def _shrinkage(loading: np.ndarray, square: np.ndarray, rough: np.ndarray, n: int) -> np.ndarray:
     """(p, q) factor on every direction for each response, by generalised cross-validation over `WEIGHTS`."""
-    loading = basis.T @ moment
     factors = 1.0 / (1.0 + WEIGHTS[:, None] * rough)
     used = factors.sum(axis=1)
-    explained = np.einsum("wp,pq->wq", 2 * factors - factors**2, loading**2)
+    explained = (2 * factors - factors**2) @ loading**2
     rest = np.maximum(square - explained, 1e-12 * np.maximum(square, 1e-300))
     score = rest / np.maximum(n - GAMMA * used, 1.0)[:, None] ** 2
     return factors[score.argmin(axis=0)].T
 
 
-def _dense(matrix: Any) -> np.ndarray:
-    return matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
+def _residual_root(loading: np.ndarray, square: np.ndarray, shrink: np.ndarray, n: int) -> np.ndarray:
+    """(q, q) root of the residuals' covariance, from sums of squares alone."""
+    fitted = shrink * loading
+    rest = square - loading.T @ fitted - fitted.T @ loading + fitted.T @ fitted
+    spare = np.sqrt(np.maximum(n - shrink.sum(axis=0), 1.0))
+    values, vectors = np.linalg.eigh(rest / np.outer(spare, spare))
+    return np.asarray(vectors * np.sqrt(np.clip(values, 0.0, None)))
 
 
-def _gram(design: Any) -> np.ndarray:
-    """(p, p) inner products of the columns.
-
-    Rows of a local basis that lie between the same knots have the same columns: sorted by the first of them, each group
-    is one small dense product.
-    """
-    if not hasattr(design, "toarray"):
-        return np.asarray(design.T @ design)
-    n, p = design.shape
-    columns, values = design.indices.reshape(n, -1), design.data.reshape(n, -1)
-    order = np.argsort(columns[:, 0].astype(np.int16 if p < 2**15 else np.int64), kind="stable")
-    columns, values = columns[order], values[order]
-    edges = np.flatnonzero(np.diff(columns[:, 0])) + 1
-    found = np.zeros((p, p))
-    for start, stop in zip([0, *edges], [*edges, n]):
-        part = values[start:stop]
-        found[np.ix_(columns[start], columns[start])] += part.T @ part
-    return found
+def _each(design: Basis, coefficients: np.ndarray) -> np.ndarray:
+    """(r, m, q) design times coefficients (r, p, q), all r in one product."""
+    r, p, q = coefficients.shape
+    return (
+        design.times(coefficients.transpose(1, 0, 2).reshape(p, r * q))
+        .T.reshape(r, q, -1 if r * q else 0)
+        .transpose(0, 2, 1)
+    )
 
 
-Build = Callable[[np.ndarray], Any]
-"""From points (m, d) to their design (m, p), sparse where the basis is local."""
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """Rows (n, p) of a basis that is not local."""
+
+    matrix: np.ndarray
+
+    def sort(self, y: np.ndarray) -> np.ndarray:
+        return np.array(y.T)
+
+    def gram(self) -> np.ndarray:
+        return np.asarray(self.matrix.T @ self.matrix)
+
+    def moment(self, y: np.ndarray) -> np.ndarray:
+        return np.asarray((y @ self.matrix).T)
+
+    def times(self, coefficients: np.ndarray) -> np.ndarray:
+        return np.asarray(self.matrix @ coefficients)
 
 
-def _design(x: np.ndarray) -> tuple[Build, np.ndarray]:
-    """How points become rows of the design, and the penalty (p, p)."""
-    n, d = x.shape
+Basis = Rows | Dense
+Build = Callable[[np.ndarray], Basis]
+"""From points (m, d) to the rows of the design there."""
+Penalty = Callable[[np.ndarray], np.ndarray]
+"""From the design's mean inner products (p, p) to the penalty (p, p)."""
+
+
+def _design(x: np.ndarray) -> tuple[Build, Penalty]:
+    d = x.shape[1]
     if d == 0:
-        return lambda points: np.ones((len(points), 1)), np.zeros((1, 1))
-    if d == 1:
-        build, penalty = _spline(x[:, 0], KNOTS[1])
-        return lambda points: build(points[:, 0]), penalty
-    if d == 2:
-        (first, pa), (second, pb) = (_spline(x[:, j], KNOTS[2]) for j in range(2))
-        own = first(x[:, 0]), second(x[:, 1])
-        ga, gb = (_gram(b) / n for b in own)
-        penalty = np.kron(pa / np.trace(pa), gb) + np.kron(ga, pb / np.trace(pb))
-        return lambda p: _rowwise(*(own if p is x else (first(p[:, 0]), second(p[:, 1])))), penalty
-    return _additive(x)
+        return lambda points: Dense(np.ones((len(points), 1))), np.zeros_like
+    if d > len(KNOTS):
+        return _additive(x)
+    a, b = (spline(x[:, j], KNOTS[d]) if j < d else CONSTANT for j in range(2))
+
+    def penalty(gram: np.ndarray) -> np.ndarray:
+        if d == 1:
+            return a.penalty
+        whole = gram.reshape(a.size, b.size, a.size, b.size)
+        own_a, own_b = whole.sum(axis=(1, 3)), whole.sum(axis=(0, 2))  # a spline's columns sum to one
+        return np.kron(a.penalty / np.trace(a.penalty), own_b) + np.kron(own_a, b.penalty / np.trace(b.penalty))
+
+    return lambda points: rows(a, b, points), penalty
 
 
-def _additive(x: np.ndarray) -> tuple[Build, np.ndarray]:
+def _additive(x: np.ndarray) -> tuple[Build, Penalty]:
     centre, scale = x.mean(axis=0), x.std(axis=0)
-    splines = [_spline(column, KNOTS_EACH) for column in ((x - centre) / scale).T]
+    splines = [spline(column, KNOTS_EACH) for column in x.T]
     pairs = list(combinations(range(x.shape[1]), 2))
 
-    def build(points: np.ndarray) -> np.ndarray:
+    def build(points: np.ndarray) -> Dense:
         z = (points - centre) / scale
-        own = (_dense(spline(z[:, j])) for j, (spline, _) in enumerate(splines))
-        return np.column_stack([*own, *(z[:, i] * z[:, j] for i, j in pairs)])
+        own = (rows(s, CONSTANT, points[:, [j]]).times(np.eye(s.size)) for j, s in enumerate(splines))
+        return Dense(np.column_stack([*own, *(z[:, i] * z[:, j] for i, j in pairs)]))
 
-    sizes = np.cumsum([0, *(len(penalty) for _, penalty in splines)])
+    sizes = np.cumsum([0, *(s.size for s in splines)])
     whole = np.zeros((sizes[-1] + len(pairs),) * 2)
-    for start, stop, (_, penalty) in zip(sizes, sizes[1:], splines):
-        whole[start:stop, start:stop] = penalty / np.trace(penalty)
-    return build, whole
-
-
-def _spline(x: np.ndarray, inner: int) -> tuple[Build, np.ndarray]:
-    """Cubic B-splines over the range of x (n,) with knots at quantiles, and ∫ B''B'' over it."""
-    from scipy.interpolate import BSpline
-
-    low, width = x.min(), np.ptp(x)
-    middle = np.unique(np.quantile((x - low) / width, np.linspace(0, 1, inner + 2)[1:-1]))
-    middle = middle[(middle > 0) & (middle < 1)]
-    knots = np.concatenate([np.zeros(4), middle, np.ones(4)])
-    at, weight = _gauss(np.concatenate([[0.0], middle, [1.0]]))
-    second = BSpline(knots, np.eye(len(knots) - 4), 3).derivative(2)(at)
-    penalty = (second * weight[:, None]).T @ second
-    return lambda points: BSpline.design_matrix((points - low) / width, knots, 3), penalty
-
-
-def _gauss(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two Gauss points a piece: exact for the square of a piecewise linear function."""
-    half, middle = np.diff(edges) / 2, (edges[1:] + edges[:-1]) / 2
-    offset = half / np.sqrt(3.0)
-    return np.concatenate([middle - offset, middle + offset]), np.concatenate([half, half])
-
-
-def _rowwise(a: Any, b: Any) -> Any:
-    """Sparse row-wise Kronecker product of two cubic spline designs with four entries a row."""
-    from scipy.sparse import csr_array
-
-    n, pa, pb = a.shape[0], a.shape[1], b.shape[1]
-    value = (a.data.reshape(n, 4, 1) * b.data.reshape(n, 1, 4)).ravel()
-    column = (a.indices.reshape(n, 4, 1) * pb + b.indices.reshape(n, 1, 4)).ravel()
-    return csr_array((value, column, np.arange(n + 1) * 16), shape=(n, pa * pb))
+    for start, stop, s in zip(sizes, sizes[1:], splines):
+        whole[start:stop, start:stop] = s.penalty / np.trace(s.penalty)
+    return build, lambda gram: whole
 
 
 def names_of(parameters: str | Sequence[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pandas as pd
 from ..core import Parameter, UserError
 from ..sources import parameters, table
 from .benefits import Schedule, draws_of, entries
+from .checks import whole, within
 from .discounting import Rate, base_rate, discount_factor
 from .distributions import shares
 from .ledger import PERSPECTIVES, weight
@@ -108,16 +109,20 @@ def unit_costs(
                   they are
         severity  grade → group, only those are priced; the grouping of `sources.table("severity")` without it
     Returns UnitCosts with draws (n, severities, perspectives).
-    Raises UserError("unknown_grade") for a grade in `mix` or `severity` that has no rule.
+    Raises UserError("unknown_grade") for a grade in `mix` or `severity` that has no rule, ("value_outside") for cases
+    below zero.
     PV per rule = Σ_t amount_t (1 + r)^−t, expected over contract end, nursing need and eligibility, survival included.
     Means of a group must only be applied to cases of that group: never to a total over severities.
     """
     grouping = dict(severity) if severity is not None else grade_groups()
     priced = set(benefits.rules.grade)
     unknown = sorted((set(mix or {}) | set(grouping)) - priced)
-    if unknown:
-        raise UserError("unknown_grade", found=", ".join(unknown), known=", ".join(sorted(priced)))
+    if unknown or not grouping:
+        raise UserError("unknown_grade", found=", ".join(unknown) or "–", known=", ".join(sorted(priced)))
+    for grade, cases in (mix or {}).items():
+        within(f"mix {grade}", cases, 0.0)
     rate = base_rate() if discount is None else discount
+    n = whole("n", n, 1)
     values = draws_of(benefits, n, seed)
     by_grade, detail = _by_grade(benefits.rules[benefits.rules.grade.isin(list(grouping))], values, rate)
     groups = list(dict.fromkeys(grouping.values()))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Psa, UserError, frozen_array
-from .curves import nmb
+from .curves import grid_of, nmb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +30,23 @@ def risk_averse(psa: Psa, thresholds: Any, *, aversion: float, budget: float) ->
     """Expected utility of net benefit at a risk aversion that is scaled to the budget.
 
     thresholds (m,) yuan per unit of effect;  aversion ≥ 0 without unit, 1 being marked;  budget yuan > 0: r = their
-    ratio. Raises UserError("aversion_outside"). Utilities are in money near zero and must not be added to costs.
+    ratio. Raises UserError("aversion_outside"), also where utilities are beyond numbers, and ("threshold_outside").
+    Utilities are in money near zero and must not be added to costs.
     """
     if not (aversion >= 0 and budget > 0):
         raise UserError("aversion_outside", aversion=aversion, budget=budget)
     rate = aversion / budget
     base = psa.strategies.index(psa.comparator)
-    grid = np.atleast_1d(np.asarray(thresholds, dtype=float))
+    grid = grid_of(thresholds)
     expected, value = np.empty((len(grid), len(psa.strategies))), np.empty(len(grid))
     for i, threshold in enumerate(grid):
         benefit = nmb(psa, float(threshold))
-        utility = benefit if rate == 0 else -np.expm1(-rate * benefit) / rate
+        with np.errstate(over="ignore"):
+            utility = benefit if rate == 0 else -np.expm1(-rate * benefit) / rate
+        if not np.isfinite(utility).all():
+            raise UserError("aversion_outside", aversion=aversion, budget=budget)
         expected[i] = (utility - utility[:, [base]]).mean(axis=0)
-        value[i] = utility.max(axis=1).mean() - utility.mean(axis=0).max()
+        value[i] = (utility.max(axis=1, keepdims=True) - utility).mean(axis=0).min()
     return RiskAverse(
         threshold=frozen_array(grid),
         rate=rate,

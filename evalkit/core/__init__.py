@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .arrays import from_plain, frozen_array, to_plain
     from .bands import BAND_CLUSTERS, Band, maximal_draws
+    from .disclosure import hide_small
     from .economics import Curve, Decision, Flow, FrontierRow, Psa, Swing
     from .effects import EffectPath, Refused, Shares
     from .errors import GateStopped, Problem, UserError, UserErrors, Where
@@ -60,6 +61,7 @@ _HOME = {
     "Where": "errors",
     "from_plain": "arrays",
     "frozen_array": "arrays",
+    "hide_small": "disclosure",
     "maximal_draws": "bands",
     "row_effect": "rows",
     "to_plain": "arrays",
@@ -104,6 +106,7 @@ __all__ = [
     "Where",
     "from_plain",
     "frozen_array",
+    "hide_small",
     "maximal_draws",
     "row_effect",
     "to_plain",

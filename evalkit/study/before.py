@@ -13,19 +13,17 @@ import numpy as np
 from .. import did
 from ..core import Design, Gate, Panel, UserError
 from ..did.influence import keep_periods
+from ..sources import parameter
 from .verdict import verdict
-
-LAST = 4
-"""Periods before the start that are examined where no selection window is known."""
 
 
 def selection_peak(panel: Panel, design: Design, outcome: str) -> Gate:
     """Were the enrolled chosen at a peak? The selection window against the periods before it.
 
     Fails where the interval of the ratio lies above no change: what follows a peak is a return, not an effect. With a
-    declared window it is information, for the window is no part of the baseline; without one the last four periods
-    before the start are examined and a failure is a warning. Not examined (`passed` None) with fewer than two periods
-    before the window, or where the comparison is not testable.
+    declared window it is information, for the window is no part of the baseline; without one the last `peak_periods`
+    of the sources before the start are examined and a failure is a warning. Not examined (`passed` None) with fewer
+    than two periods before the window, or where the comparison is not testable.
     """
     window, (low, high) = design.selection_window, _places(panel, design)
     word = _as_if(panel, outcome, low, high + 1) if low >= 2 else None
@@ -62,7 +60,7 @@ def _places(panel: Panel, design: Design) -> tuple[int, int]:
     """First and last period of the selection window, or of the last periods before the start; −1 outside the panel."""
     first = _start(panel)
     if design.selection_window is None:
-        return first - LAST, first - 1
+        return first - int(parameter("peak_periods").value), first - 1
     low, high = (panel.times.index(w) if w in panel.times else -1 for w in design.selection_window)
     return low, min(high, first - 1)
 

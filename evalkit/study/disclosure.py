@@ -1,8 +1,9 @@
 """What may be printed: small counts, and whatever would give them back, are hidden before an exhibit is made.
 
 Exhibits are the release edition; complete numbers stay in results.json (internal). Rule: a count below the workspace's
-public threshold is hidden, with rates and intervals that rest on it; a list with a published total never hides exactly
-one cell; two-way tables go through `assess.publish`.
+public threshold, zero included, is hidden, with rates and intervals that rest on it; in a list with a published total
+so are the next smallest until what is hidden is no small count itself (`core.hide_small`); two-way tables go through
+`assess.publish`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .. import assess
-from ..core import Message
+from ..core import Message, hide_small
 from .build import message
 from .case import Case
 
@@ -26,16 +27,20 @@ def threshold(case: Case) -> int:
     return int(case.workspace.privacy.public_threshold)
 
 
-def counts_hidden(case: Case, counts: Sequence[float], *, total_known: bool = True) -> list[bool]:
-    """Which counts of a list must be hidden; with a known total a single hidden one takes the next smallest along.
+def counts_hidden(
+    case: Case, counts: Sequence[float | None], *, total_known: bool = True, also: Sequence[bool] | None = None
+) -> list[bool]:
+    """Which counts of a list must be hidden, by `core.hide_small` at the public threshold; None is a gap."""
+    values = [np.nan if c is None else float(c) for c in counts]
+    return hide_small(values, threshold(case), total_known=total_known, also=also).tolist()
 
-    Zero counts as small: that nobody was hurt in a cell tells about its people too. Missing counts are not hidden.
-    """
-    values = np.array([np.nan if c is None else float(c) for c in counts])
-    hidden = values < threshold(case)
-    if total_known and hidden.sum() == 1 and np.isfinite(values[~hidden]).any():
-        hidden[np.nanargmin(np.where(hidden, np.nan, values))] = True
-    return hidden.tolist()
+
+def parts_hidden(case: Case, total: float, parts: Sequence[float]) -> list[bool]:
+    """Which parts of a printed total must be hidden; what the total holds beside the parts can be read from them."""
+    rest = total - sum(parts)
+    if min(rest, *parts, np.inf) >= threshold(case):
+        return [False] * len(parts)
+    return counts_hidden(case, [*parts, rest], also=[False] * len(parts) + [True])[:-1]
 
 
 def masked(row: Sequence[Any], hide: bool, cells: Sequence[int]) -> list[Any]:

@@ -31,7 +31,10 @@ SAID = ("cea.note.flat_prior", "cea.note.zero_stratum")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Money:
-    """Everything about the money of one programme: a decision per perspective, from the same draws."""
+    """Everything about the money of one programme: a decision per perspective, from the same draws.
+
+    cash  benefits that the fund does not pay by calendar year, yuan of the price year; None without means
+    """
 
     decisions: dict[str, Decision]
     psa: Psa | None
@@ -39,6 +42,7 @@ class Money:
     draws: cea.Draws
     flows: tuple[Flow, ...]
     delay: float
+    cash: dict[int, float] | None
 
     @property
     def fund(self) -> Decision:
@@ -61,7 +65,27 @@ def project_money(
     for perspective in PERSPECTIVES:
         out[perspective], drawn = cea.decide(draws, costs, flows, perspective=perspective, delay=delay, seed=case.seed)
         psa = drawn if perspective == "fund" else psa
-    return Money(decisions=out, psa=psa, costs=costs, draws=draws, flows=flows, delay=delay)
+    cash = None if draws.refused else cash_path(project_schedule(case, row), costs, draws, flows, delay)
+    return Money(decisions=out, psa=psa, costs=costs, draws=draws, flows=flows, delay=delay, cash=cash)
+
+
+def cash_path(
+    benefits: cea.Schedule, costs: cea.UnitCosts, draws: cea.Draws, flows: Sequence[Flow], delay: float
+) -> dict[int, float]:
+    """Benefits that the fund does not pay by calendar year, undiscounted, at the estimate and central values.
+
+    All injuries are averted `delay` years after the first of the programme's flows, the grades of a severity in the
+    shares of `costs`: year → yuan of the price year.
+    """
+    at = min(float(np.floor(f.year)) for f in flows) + 0.5 + delay
+    averted = dict(zip(draws.names, draws.estimate))
+    detail = costs.detail.drop_duplicates("grade")
+    out: dict[int, float] = {}
+    for grade, severity, share in zip(detail.grade, detail.severity, detail.share):
+        cases = averted.get(severity, 0.0) * share
+        for year, amount in cea.net(cea.benefit_flows(benefits, grade, at), "fund").items():
+            out[int(year)] = out.get(int(year), 0.0) - cases * float(amount)
+    return dict(sorted(out.items()))
 
 
 def project_schedule(case: Case, row: dict[str, Any]) -> cea.Schedule:
@@ -151,6 +175,7 @@ def decision_section(case: Case, money: Money, gates: Sequence[Gate] = ()) -> Se
         "said": to_plain(said),
         "discount": money.costs.discount if isinstance(money.costs.discount, float) else None,
         "payers": payers(inventory),
+        "cash": {"spent": spent_by_year(money.flows), "saved": money.cash},
         "perspectives": to_plain(money.decisions),
         "unit_costs": to_plain(money.costs.table().to_dict("records")),
         "unverified": unverified,
@@ -237,6 +262,11 @@ def premium_share(decision: Decision) -> float | None:
     if decision.refused or decision.averted_cost is None or decision.averted_cost <= decision.programme_cost:
         return None
     return 1 - decision.programme_cost / decision.averted_cost
+
+
+def spent_by_year(flows: Sequence[Flow]) -> dict[int, float]:
+    """What the fund spends on the programme by calendar year, yuan of the price year."""
+    return {int(year): float(amount) for year, amount in cea.net(flows, "fund").items()}
 
 
 def payers(inventory: pd.DataFrame) -> dict[str, list[float]]:

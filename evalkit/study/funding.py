@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .. import cea
+from ..assess.frames import rows_of
 from ..core import Column, Exhibit
 from .build import column, facts, figure, message, table
 from .case import Case
@@ -22,6 +23,68 @@ def budget_figure(case: Case, frame: pd.DataFrame) -> Exhibit | None:
     told = {"first": rows[0]["year"], "last": rows[-1]["year"], "cap": 100 * float(known.cap.iloc[0])}
     notes = [message("note.budget")]
     return figure(case, "budget_path", "budget_path", {"rows": rows}, source="ledger", notes=notes, alt=told)
+
+
+def impact_table(case: Case, frame: pd.DataFrame) -> Exhibit | None:
+    """Cash of the evaluated projects by year beside all spending under its cap, and the levy rate it is worth.
+
+    `frame` as `assess.fund_ratio`, the years to show. Amounts in money of their year as far as the price index goes,
+    from then on in that of its last year; the last row adds up what is saved after the years shown.
+    """
+    found = [r["economics"]["cash"] for r in case.projects.values() if r["economics"].get("cash")]
+    found = [f for f in found if f["saved"] is not None]
+    known = frame[frame.levy_previous > 0]
+    if not found or known.empty:
+        return None
+    year = max(int(r["economics"]["decision"]["price_year"]) for r in case.projects.values())
+    spent, saved = (_nominal([f[side] for f in found], year) for side in ("spent", "saved"))
+    shown = [int(y) for y in known.year]
+    insured = rows_of(case.canonical, "exposure_summary", case.plan, case.plan.province)
+    payroll = insured.payroll.groupby(insured.month.astype(str).str[:4].astype(int)).sum()
+    path = cea.budget_impact(
+        {y: spent.get(y, 0.0) for y in shown}, {y: saved.get(y, 0.0) for y in shown},
+        {int(r.year) - 1: r.levy_previous for r in known.itertuples()}, cap=float(known.cap.iloc[-1]),
+        payroll={int(y): float(v) for y, v in payroll.items() if v > 0},
+    )  # fmt: skip
+    columns = (
+        column("year", "message"),
+        column("cap_ratio", "percent", 2),
+        column("project_spending", "money"),
+        column("cash_saved", "money"),
+        column("cash_net", "money"),
+        column("cash_balance", "money"),
+        column("rate_equivalent", "number", 2),
+    )
+    rows: list[list[Any]] = [
+        [message("name.plain", name=str(r.year)), ratio, r.spending, r.saving, r.net, r.balance, _million(r)]
+        for r, ratio in zip(path.itertuples(), known.ratio)
+    ]
+    later = sum(v for y, v in saved.items() if y > shown[-1])
+    balance = float(path.balance.iloc[-1]) + later
+    rows.append([message("impact.later", last=shown[-1]), None, None, later, later, balance, None])
+    notes = [
+        message(
+            "note.impact",
+            n=len(found),
+            of=len(case.projects),
+            price_year=str(year),
+            cap=100 * float(known.cap.iloc[-1]),
+        ),
+        message("note.rate"),
+    ]
+    return table(case, "budget_table", columns, rows, source="economics", n=len(found), notes=notes)
+
+
+def _million(row: Any) -> float | None:
+    """The levy-rate equivalent in yuan per million yuan of payroll."""
+    return None if row.rate_equivalent is None or pd.isna(row.rate_equivalent) else 1e6 * row.rate_equivalent
+
+
+def _nominal(paths: list[dict[str, float]], price_year: int) -> dict[int, float]:
+    """Sum of paths in yuan of `price_year`, each year's in its own money where the price index knows it."""
+    first, last = cea.price_years()
+    total = pd.DataFrame(paths).sum()
+    return {int(y): float(cea.inflate(v, price_year, min(max(int(y), first), last))) for y, v in total.items()}
 
 
 def portfolio_exhibits(case: Case, room: float | None) -> list[Exhibit]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .. import did
-from ..core import Design, Exhibit, Panel, UserError
+from ..core import Design, Exhibit, Message, Panel, UserError
 from ..data.check import quarter_of, recognised
 from .build import column, message, table
 from .case import Case
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FEWEST_FIRMS = 10
 """Enrolled firms below which nothing about a group of firms is printed."""
-AGES = (30, 45)
 SIZES = ("micro", "small", "medium", "large")
 COLUMNS = (
     column("group_by", "message"),
@@ -48,7 +47,7 @@ def group_table(case: Case, ev: Evaluation) -> Exhibit | None:
     for dimension, panels in (*firm_groups(case, ev.panel), *people_groups(case, ev.panel)):
         if len(panels) < 2:
             continue
-        own = [group_row(dimension, name, panel, ev.design) for name, panel in panels.items()]
+        own = [[*labels(case, dimension, name), *group_cells(p, ev.design)] for name, p in panels.items()]
         hidden = hidden_groups(case, own)
         hiding |= any(hidden)
         rows += [masked(row, hide, (3, 4, 5, 6, 7)) for row, hide in zip(own, hidden)]
@@ -61,11 +60,8 @@ def group_table(case: Case, ev: Evaluation) -> Exhibit | None:
 
 
 def hidden_groups(case: Case, rows: list[list[Any]]) -> list[bool]:
-    """Groups with too few cases or firms; never exactly one, whose number the total would give back."""
-    hidden = [a or row[2] < FEWEST_FIRMS for a, row in zip(counts_hidden(case, [row[3] for row in rows]), rows)]
-    if sum(hidden) == 1 and len(rows) > 1:
-        hidden[min((row[3], i) for i, row in enumerate(rows) if not hidden[i])[1]] = True
-    return hidden
+    """Groups with too few cases or firms, and whatever the total would give back."""
+    return counts_hidden(case, [row[3] for row in rows], also=[row[2] < FEWEST_FIRMS for row in rows])
 
 
 def firm_groups(case: Case, panel: Panel) -> list[tuple[str, dict[str, Panel]]]:
@@ -90,9 +86,9 @@ def people_groups(case: Case, panel: Panel) -> list[tuple[str, dict[str, Panel]]
     """Dimension → group → panel of all firms with the cases of that group alone."""
     claims = case.tables["claim"]
     own = claims[recognised(claims) & claims.situation.isin(case.plan.settings["avertable_situations"])]
-    when = pd.to_datetime(own.injury_date)
+    when, (young, middle) = pd.to_datetime(own.injury_date), case.plan.settings["age_bands"]
     age = when.dt.year - own.birth_year if "birth_year" in own else pd.Series(np.nan, index=own.index)
-    band = np.select([age.isna(), age < AGES[0], age < AGES[1]], ["", "young", "middle"], "older")
+    band = np.select([age.isna(), age < young, age < middle], ["", "young", "middle"], "older")
     sex = own.sex if "sex" in own else pd.Series(None, index=own.index, dtype=object)
     quarter = quarter_of(own.injury_date)
     out = []
@@ -105,20 +101,28 @@ def people_groups(case: Case, panel: Panel) -> list[tuple[str, dict[str, Panel]]
     return out
 
 
-def group_row(dimension: str, name: str, panel: Panel, design: Design) -> list[Any]:
-    """Cells of `COLUMNS`; counts alone where the group carries no estimate."""
-    cases = panel.outcomes[PRIMARY]
-    head = [message(f"group_by.{dimension}"), message(f"{dimension}.{name}"), int(panel.ever_treated.sum())]
+def labels(case: Case, dimension: str, name: str) -> list[Message]:
+    """Dimension and group in words."""
+    by = message(f"group_by.{dimension}")
     if dimension == "risk_class":
-        head[1] = message("name.plain", name=name)
+        return [by, message("name.plain", name=name)]
+    if dimension != "age":
+        return [by, message(f"{dimension}.{name}")]
+    young, middle = case.plan.settings["age_bands"]
+    return [by, message(f"age.{name}", young=young, middle=middle, last=middle - 1)]
+
+
+def group_cells(panel: Panel, design: Design) -> list[Any]:
+    """Cells of `COLUMNS` after the labels; counts alone where the group carries no estimate."""
+    cases, firms = panel.outcomes[PRIMARY], int(panel.ever_treated.sum())
     try:
         path = headline(panel, replace(design, outcomes=(PRIMARY,)))
         averted = did.inference(path.averted(), panel).effects()[0]
         assert path.mu0 is not None and path.observed is not None
-        return [*head, float(path.observed[0]), float(path.mu0[0]), averted.estimate, interval(averted),
-                ratio(path.effects()[0])]  # fmt: skip
+        counts = [float(path.observed[0]), float(path.mu0[0])]
+        return [firms, *counts, averted.estimate, interval(averted), ratio(path.effects()[0])]
     except (UserError, ValueError):
-        return [*head, float(np.nansum(cases[panel.treated])), None, None, None, None]
+        return [firms, float(np.nansum(cases[panel.treated])), None, None, None, None]
 
 
 def _firms(panel: Panel, members: np.ndarray) -> Panel:

@@ -11,6 +11,7 @@ import pandas as pd
 from .. import cea, did
 from ..core import Exhibit, Panel
 from ..data.check import quarter_of, recognised
+from ..sources import parameter
 from .build import column, facts, message, prose
 from .case import Case
 from .economics import known_mix, project_schedule, severity_of
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation
 
 OUTCOME = "paid"
-CAP = 0.99
-"""Quantile of comparable injuries at which the amount of a single injury is capped; what lies above is the tail."""
-FEW = 5
-"""Comparable injuries from which a severity has a mean payment of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +40,11 @@ class Paid:
 def window_years(case: Case) -> float:
     """Time after an injury within which its payments are complete for every injury of the panel."""
     return float(case.plan.settings["maturity_months"]) / 12
+
+
+def cap_quantile() -> float:
+    """Quantile of comparable injuries at which a single amount is capped; what lies above is the tail."""
+    return parameter("paid_cap_quantile").value
 
 
 def paid_by_claim(case: Case, price_year: int) -> pd.DataFrame:
@@ -72,11 +74,13 @@ def paid_panel(panel: Panel, claims: pd.DataFrame) -> Paid:
     inside = (u >= 0) & (t >= 0)
     u, t, rows = u[inside], t[inside], claims[inside]
     amount, free = rows.amount.to_numpy(float), ~panel.treated[u, t]
-    cap = float(np.quantile(amount[free], CAP)) if free.any() else float("inf")
+    cap = float(np.quantile(amount[free], cap_quantile())) if free.any() else float("inf")
     yuan = np.zeros((panel.n_units, panel.n_periods))
     np.add.at(yuan, (u, t), np.minimum(amount, cap))
     untreated = rows[free].groupby("severity").amount
-    observed = {str(k): float(v) for k, v in untreated.mean()[untreated.size() >= FEW].items()}
+    observed = {
+        str(k): float(v) for k, v in untreated.mean()[untreated.size() >= parameter("paid_min_cases").value].items()
+    }
     excess = float(np.maximum(amount[free] - cap, 0.0).mean()) if free.any() else 0.0
     return Paid(
         panel=replace(panel, outcomes={OUTCOME: yuan}, outcome_unit="yuan"), observed=observed, excess=excess, cap=cap
@@ -116,7 +120,7 @@ def routes_exhibit(case: Case, ev: Evaluation) -> Exhibit | None:
         items.append((column("route_interval", "message"), span))
         items.append((column("route_within", "flag"), gap.within))
     notes = [
-        message("note.routes", months=round(12 * window_years(case)), cap=100 * CAP),
+        message("note.routes", months=round(12 * window_years(case)), cap=100 * cap_quantile()),
         message("note.routes_prices", price_year=str(ev.money.costs.price_year)),
     ]
     return facts(case, "economics_routes", items, source="payments", notes=notes)

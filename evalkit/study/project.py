@@ -14,7 +14,7 @@ from .assumptions import scenario_table
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .cheers import cheers_table
-from .disclosure import counts_hidden, masked, threshold
+from .disclosure import counts_hidden, masked, parts_hidden, threshold
 from .effects import (
     ESTIMATE_COLUMNS,
     estimates_table,
@@ -217,7 +217,8 @@ def averted_table(case: Case, path: EffectPath, averted: EffectPath, name: str =
     )
     assert path.observed is not None
     assert path.mu0 is not None
-    hidden = counts_hidden(case, path.observed.tolist(), total_known=False)
+    whole, *parts = path.observed.tolist()
+    hidden = [*counts_hidden(case, [whole]), *parts_hidden(case, whole, parts)]
     rows = []
     for i, (e, a) in enumerate(zip(path.effects(), averted.effects())):
         row = [

@@ -11,7 +11,7 @@ from ..core import Exhibit, Message, Section, to_plain
 from . import outcomes
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
-from .funding import budget_figure, portfolio_exhibits
+from .funding import budget_figure, impact_table, portfolio_exhibits
 from .indicators import scorecard
 from .target import target
 from .work import measure_name, years
@@ -159,9 +159,12 @@ def economics(case: Case) -> Section:
     found = outcomes.economics(case)
     if not case.projects:
         return found
-    now = cap_rows(case).query("year == @case.period")
+    frame = cap_rows(case)
+    now = frame.query("year == @case.period")
     room = None if now.empty or pd.isna(now.room.iloc[0]) else float(now.room.iloc[0])
-    return replace(found, exhibits=(*found.exhibits, *portfolio_exhibits(case, room)))
+    impact = impact_table(case, frame)
+    added = [*([] if impact is None else [impact]), *portfolio_exhibits(case, room)]
+    return replace(found, exhibits=(*found.exhibits, *added))
 
 
 def measures(case: Case) -> Section:

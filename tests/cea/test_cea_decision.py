@@ -339,3 +339,45 @@ def test_the_interval_of_the_net_saving_covers(df: float, truth: tuple[float, fl
         d, _ = cea.decide(sampled(rng, df, np.array(truth), root, mu0), exact, 8e5)
         hits += d.npv_low <= known <= d.npv_high  # type: ignore[operator]
     assert 0.92 <= hits / 400 <= 0.98
+
+
+ODD = {
+    "a covariance that cannot be": (
+        lambda c: cea.averted_draws(replace(path(), vcov=np.full((4, 4), 0.01) - 0.009 * np.eye(4)[::-1]), 10),
+        "correlation_outside"),
+    "a covariance with gaps": (
+        lambda c: cea.averted_draws(replace(path(), vcov=np.full((4, 4), np.nan)), 10), "'vcov', 'row': 1"),
+    "half a draw": (lambda c: cea.averted_draws(path(), 10.5), "value_outside"),
+    "expected injuries below zero": (
+        lambda c: cea.averted_draws(path(), 10, expected={"death": -1.0}), "expected death"),
+    "a rule nobody knows": (lambda c: cea.averted_draws(path(), 10, small="none"), "choice_unknown"),
+    "a programme without a cost": (lambda c: decided(c, None), "'programme_cost'"),
+    "an infinite cost": (lambda c: decided(c, np.inf), "'programme_cost'"),
+    "injuries averted before the start": (
+        lambda c: cea.decide(cea.averted_draws(path(), N, 1), c, 1e5, delay=-1.0), "'delay'"),
+    "shares that come to nothing": (
+        lambda c: cea.decide(cea.averted_draws(path(), N, 1), c, 1e5, delay=[(0.0, 1.0)]), "'delay'"),
+    "a level in per cent": (
+        lambda c: cea.decide(cea.averted_draws(path(), N, 1), c, 1e5, level=95), "level_outside"),
+    "no severity to price": (lambda c: cea.unit_costs(cea.schedule(2024), n=9, severity={}), "unknown_grade"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_input_of_the_decision_is_told(costs: UnitCosts, name: str) -> None:
+    """Never a traceback, never a clipped covariance, never a number of nothing."""
+    call, told = ODD[name]
+    with pytest.raises(UserError, match=told):
+        call(costs)
+
+
+def test_unknown_degrees_of_freedom_carry_no_mean() -> None:
+    """A df that is no number is refused like a low one."""
+    assert cea.averted_draws(path(df=float("nan")), 10).refused == "cea.refused.low_df"
+
+
+def test_any_number_is_a_cost_and_a_delay(costs: UnitCosts) -> None:
+    """Whole numbers of numpy and decimals give the decision of the plain number."""
+    drawn = cea.averted_draws(path(), N, 1)
+    plain = cea.decide(drawn, costs, 800_000.0, delay=1.0)[0].npv
+    assert cea.decide(drawn, costs, np.int64(800_000), delay=np.int64(1))[0].npv == plain

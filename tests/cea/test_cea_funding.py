@@ -37,7 +37,7 @@ def test_risk_aversion_scales_with_the_budget(psa: Psa) -> None:
         cea.risk_averse(psa, [2e4], aversion=1.0, budget=0.0)
 
 
-@pytest.mark.parametrize("row", pd.read_csv(GOLDEN / "daly_yll_cases.csv").itertuples(), ids=str)
+@pytest.mark.parametrize("row", list(pd.read_csv(GOLDEN / "daly_yll_cases.csv").itertuples()), ids=str)
 def test_years_lost_equal_the_published_formula(row) -> None:
     """Closed form with and without age weights."""
     assert cea.years_lost(row.age, row.L, rate=row.r, age_weight=row.K) == pytest.approx(row.YLL_formula, rel=1e-12)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bench import Bench
 
-from evalkit.study.disclosure import HIDDEN, threshold
+from evalkit.study.disclosure import HIDDEN, parts_hidden, threshold
 from evalkit.study.evaluation import PRIMARY, Evaluation, evaluate
 from evalkit.study.groups import FEWEST_FIRMS, firm_groups, group_table, people_groups
 
@@ -53,3 +53,20 @@ def test_observed_less_expected_is_what_was_averted(tiny: Bench, evaluation: Eva
     for row in rows:
         assert row[5] == pytest.approx(row[4] - row[3])
         assert row[7] == pytest.approx(row[3] / row[4])
+
+
+@pytest.mark.parametrize(
+    ("total", "parts", "hidden"),
+    [
+        (22, [5, 16], [True, True]),
+        (200, [90, 95], [False, False]),
+        (89, [45, 44], [False, True]),
+        (40, [2, 3], [True, True]),
+    ],
+)
+def test_parts_of_a_printed_total_do_not_give_back_what_is_not_listed(
+    tiny: Bench, total: float, parts: list[float], hidden: list[bool]
+) -> None:
+    """Severe injuries left out of a table are its total less its rows: where they are few another row is hidden."""
+    assert threshold(tiny.cases["project"]) == 10
+    assert parts_hidden(tiny.cases["project"], total, parts) == hidden

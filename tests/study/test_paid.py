@@ -14,7 +14,7 @@ from evalkit.show import render
 from evalkit.study.case import Case
 from evalkit.study.economics import project_schedule
 from evalkit.study.evaluation import Evaluation, evaluate
-from evalkit.study.paid import CAP, paid_by_claim, paid_panel, routes, routes_exhibit, window_years
+from evalkit.study.paid import cap_quantile, paid_by_claim, paid_panel, routes, routes_exhibit, window_years
 
 pytestmark = pytest.mark.xdist_group("study")
 PRICE_YEAR = 2024
@@ -80,7 +80,7 @@ def test_the_cap_takes_the_tail_and_keeps_it(case: Case, evaluation: Evaluation)
     u, t = pd.Index(panel.units).get_indexer(inside.unit_id), pd.Index(panel.times).get_indexer(inside.quarter)
     free = ~panel.treated[u, t]
     amount = inside.amount.to_numpy()[free]
-    assert found.cap == pytest.approx(np.quantile(amount, CAP))
+    assert found.cap == pytest.approx(np.quantile(amount, cap_quantile()))
     kept = found.panel.outcomes["paid"][~panel.treated].sum()
     assert kept + found.excess * free.sum() == pytest.approx(amount.sum())
 

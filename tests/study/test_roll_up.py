@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 from bench import Bench, cells, project_results
 
-from evalkit import text
+from evalkit import cea, text
+from evalkit.assess.frames import rows_of
 from evalkit.show import render
 from evalkit.study.case import Case
-from evalkit.study.economics import premium_share
-from evalkit.study.evaluation import evaluate
+from evalkit.study.economics import known_mix, premium_share, project_schedule, severity_of
+from evalkit.study.evaluation import evaluate, grade_mix
+from evalkit.study.funding import impact_table
+from evalkit.study.province import cap_rows
 from evalkit.study.roll_up import money_exhibits, payers_table, sets_table, words
 
 pytestmark = pytest.mark.xdist_group("study")
@@ -97,3 +100,48 @@ def test_the_share_given_back_leaves_the_fund_with_nothing(tiny: Bench) -> None:
     assert (1 - share) * 5e5 - 2e5 == pytest.approx(0.0, abs=1e-6)
     assert premium_share(replace(told, averted_cost=1e5)) is None
     assert premium_share(replace(told, refused="cea.refused.low_df")) is None
+
+
+def test_the_cash_of_a_project_is_its_lifetime_cost_before_discounting(tiny: Bench) -> None:
+    """Over all years what the fund does not pay is averted injuries × unit cost at a rate of nil, near enough."""
+    case = tiny.cases["project"]
+    ev = evaluate(case)
+    money = ev.money
+    assert money.cash is not None
+    plain = cea.unit_costs(
+        project_schedule(case, ev.row), n=case.draws, seed=case.seed, discount=0.0, severity=severity_of(case),
+        mix=known_mix(case, grade_mix(case)),
+    )  # fmt: skip
+    lifetime = float(money.draws.estimate @ plain.of("fund", money.draws.names).mean(axis=0))
+    assert sum(money.cash.values()) == pytest.approx(lifetime, rel=0.1)
+    assert min(money.cash) >= int(money.flows[0].year)
+
+
+def test_the_budget_impact_adds_up_and_reads_in_all_languages(tiny: Bench) -> None:
+    """Net is saved less spent, the balance adds it up into the years after, the levy equivalent is net by payroll."""
+    case = tiny.cases["province"]
+    shown = impact_table(case, cap_rows(case))
+    assert shown is not None
+    names = [c["name"] for c in shown.data["columns"]]
+    *years, later = [dict(zip(names, row)) for row in shown.data["rows"]]
+    assert len(years) == len(cap_rows(case))
+    for before, row in zip([None, *years], years):
+        assert row["cash_net"] == pytest.approx(row["cash_saved"] - row["project_spending"])
+        assert row["cash_balance"] == pytest.approx((before or {"cash_balance": 0.0})["cash_balance"] + row["cash_net"])
+    assert later["cash_balance"] == pytest.approx(years[-1]["cash_balance"] + later["cash_net"])
+    insured = rows_of(case.canonical, "exposure_summary", case.plan, case.plan.province)
+    payroll = insured.payroll[insured.month.astype(str).str[:4] == str(case.period)].sum()
+    assert years[-1]["rate_equivalent"] == pytest.approx(1e6 * years[-1]["cash_net"] / payroll)
+    assert sum(r["project_spending"] for r in years) > 0
+    for lang in text.LANGUAGES:
+        assert render(shown, lang)
+
+
+def test_projects_without_means_have_no_budget_impact(tiny: Bench) -> None:
+    """Where no project carries a mean there is no table."""
+    case = tiny.cases["province"]
+    silent = {}
+    for code, results in case.projects.items():
+        silent[code] = copy.deepcopy(results)
+        silent[code]["economics"]["cash"]["saved"] = None
+    assert impact_table(replace(case, projects=silent), cap_rows(case)) is None
