@@ -17,8 +17,7 @@ rule was chosen on (`GENERATORS`):
     spatial_size    as spatial, but the next on the ring is the next in size: treated cities are neighbours
     spatial_lot     as spatial, but the ring is drawn anew for every data set: where the treated lie is an accident
 
-In the three spatial ones clusters are not independent, which no rule here claims to survive; they are counted
-apart.
+In the three spatial ones clusters are not independent, which no rule here claims to survive: they are counted apart.
 
     log_rate            unweighted two-way fixed effects of log((cases + ½)/exposure), the headline
     log_rate_weighted   the same weighted by exposure
