@@ -47,6 +47,9 @@ soak: $(STAMP)
 	@$(BIN)/python benchmarks/npv_coverage.py
 	@$(BIN)/python benchmarks/firm_batches.py
 	@$(BIN)/python benchmarks/coverage_staggered.py
+	@$(BIN)/python benchmarks/coverage_staggered.py --bands 21 10 0 1 --first 501 --seeds 4000
+	@$(BIN)/python benchmarks/size_grid.py && $(BIN)/python benchmarks/size_grid.py --summary
+	@$(BIN)/python benchmarks/synthetic_size.py
 	@$(BIN)/python benchmarks/icer_coverage.py
 	@$(MAKE) --no-print-directory soak-kills
 

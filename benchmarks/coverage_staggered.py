@@ -17,7 +17,10 @@ ratio 0.75; truth is that of the units drawn, aggregated as the estimator aggreg
 size: rejections of no effect where there is none;  covers: intervals with the truth where there is an effect;  power:
 rejections there, by row only of effects that are not zero. Shares are of those told and carry Monte Carlo errors
 (pointwise: without the rows' dependence). Seeds 1 to 500 (the two cells with 3 treated: to 800; most is refused there).
-Cells of the table are not run again; cells that are left are run in the order of `grid`.
+Cells of the table are not run again; cells that are left are run in the order of `grid`. With `--bands` the band of the
+event study alone is run again in one cell, on other seeds, and its rows are added:
+
+    python benchmarks/coverage_staggered.py --bands 21 10 0 1 --first 501 --seeds 4000
 """
 
 from __future__ import annotations
@@ -48,8 +51,8 @@ def grid() -> Iterator[Row]:
         yield dict(zip(KEYS, (21, treated, 0.6, 2.0), strict=True))
 
 
-def one(seed: int, cell: Row) -> Row:
-    """Answers of all estimators on one linear and one count panel."""
+def one(seed: int, cell: Row, bands: bool = False) -> Row:
+    """Answers of all estimators on one linear and one count panel; or of the event study's band alone."""
     rng = np.random.default_rng([seed, *(int(10 * v) for v in cell.values())])
     n, treated = cell["clusters"], cell["treated"]
     cohort = np.full(n, T)
@@ -61,6 +64,8 @@ def one(seed: int, cell: Row) -> Row:
     error = spread * _ar1(rng, n, cell["rho"])
     effect = growth * (0.6 + 0.2 * rng.normal(size=(n, 1)))
     y = rng.normal(size=(n, 1)) + 0.1 * np.arange(T) + error + effect
+    if bands:
+        return {"null": bool(seed % 2)} | _event_study(_panel({"y": y}, cohort), effect)
     answers = _linear(_panel({"y": y}, cohort), effect)
     exposure = np.repeat(rng.lognormal(0, 1, (n, 1)), T, axis=1)
     mu0 = (
@@ -102,10 +107,18 @@ def _linear(panel: Any, effect: np.ndarray) -> Answer:
             path = attach(fit.path.combine(axis), fit, panel, "cr3")
             aim = replace(fit.path, estimate=truth).combine(axis).estimate
             out |= _told(name, path, aim) if axis == "overall" else _band("att_gt_events", path, aim)
-    fit = fit_of("event_study", panel, replace(design, window=WINDOW))
+    return out | _event_study(panel, effect)
+
+
+def _event_study(panel: Any, effect: np.ndarray) -> Answer:
+    from evalkit.core import Design
+    from evalkit.did.inference import attach
+    from evalkit.did.registry import fit_of
+
+    fit = fit_of("event_study", panel, Design(rule="cr3", window=WINDOW))
     event = np.arange(T)[None] - panel.cohort[:, None]
     truth = np.array([effect[event == t.event_time].mean() for t in fit.path.terms])
-    return out | _band("event_study", attach(fit.path, fit, panel, "cr3"), truth)
+    return _band("event_study", attach(fit.path, fit, panel, "cr3"), truth)
 
 
 def _counts(panel: Any, mu0: np.ndarray, log_ratio: np.ndarray) -> Answer:
@@ -168,7 +181,16 @@ def summarise(rows: list[Row], name: str) -> Row:
 
 
 def main() -> None:
-    args = options(__doc__, seeds=500, jobs=2, out="coverage_staggered.csv").parse_args()
+    parser = options(__doc__, seeds=500, jobs=2, out="coverage_staggered.csv")
+    parser.add_argument("--bands", nargs=4, type=float, metavar=tuple(key.upper() for key in KEYS))
+    args = parser.parse_args()
+    if args.bands:
+        clusters, treated, rho, sd = args.bands
+        cell = dict(zip(KEYS, (int(clusters), int(treated), rho, sd), strict=True))
+        rows = replicate(partial(one, cell=cell, bands=True), args)
+        for name in sorted(key for key in rows[0] if key != "null"):
+            record({"estimator": name, **cell, **summarise(rows, name)}, args.out)
+        return
     done: set[tuple[str, ...]] = set()
     if args.out.exists():
         with args.out.open(encoding="utf-8") as handle:
