@@ -149,11 +149,17 @@ def ticks_as_numbers(axis: Axis, lang: str, scale: float = 1.0) -> None:
     from matplotlib.ticker import FuncFormatter
 
     def form(value: float, _: int | None = None) -> str:
-        shown = np.asarray(axis.get_majorticklocs()) / scale
-        digits = next((d for d in range(5) if np.allclose(shown, np.round(shown, d), atol=1e-9)), 4)
-        return text.number(float(value) / scale, lang, digits)
+        return text.number(float(value) / scale, lang, _digits(tuple(formatter.locs), scale))
 
-    axis.set_major_formatter(FuncFormatter(form))
+    formatter = FuncFormatter(form)
+    axis.set_major_formatter(formatter)
+
+
+@lru_cache(maxsize=64)
+def _digits(ticks: tuple[float, ...], scale: float) -> int:
+    """Decimals at which ticks are written without loss, at most 4."""
+    shown = np.asarray(ticks) / scale
+    return next((d for d in range(5) if np.allclose(shown, np.round(shown, d), atol=1e-9)), 4)
 
 
 def ratio_ticks(axis: Axis, low: float, high: float, lang: str, most: int = 7) -> None:

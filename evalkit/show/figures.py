@@ -98,14 +98,22 @@ def _svg(figure: Figure) -> bytes:
 
 
 def _png(figure: Figure, dpi: int) -> bytes:
-    """Print with a palette of colours: a quarter of the size of full colour, and no visible loss on line art."""
+    """Print with a palette of colours: a quarter of the size of full colour, and no visible loss on line art.
+
+    The octree keeps every colour of a figure but rounds the sheet, which is put back.
+    """
     from PIL import Image
 
-    raw = io.BytesIO()
-    figure.savefig(raw, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 1})
-    picture = Image.open(raw).convert("RGB")
+    figure.set_dpi(dpi)
+    canvas: Any = figure.canvas
+    canvas.draw()
+    whole = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+    picture = whole.convert("RGB")
+    drawn = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    corner = (0, 0)
+    palette, at = drawn.getpalette() or [], 3 * drawn.getpixel(corner)  # type: ignore[operator]
+    palette[at : at + 3] = picture.getpixel(corner)  # type: ignore[assignment]
+    drawn.putpalette(palette)
     target = io.BytesIO()
-    picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-        target, "png", compress_level=9, dpi=(dpi, dpi)
-    )
+    drawn.save(target, "png", compress_level=6, dpi=(dpi, dpi))
     return target.getvalue()
