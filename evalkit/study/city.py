@@ -7,14 +7,17 @@ from typing import Any
 import pandas as pd
 
 from .. import assess
-from ..assess.frames import rows_of
+from ..assess.frames import rows_of, year_of
 from ..core import Exhibit, Section, to_plain
+from . import computed
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .disclosure import counts_hidden, masked, threshold, two_way
 from .indicators import scorecard, worded
 
 RATE_CODES = ("I01", "I02", "I03", "I04", "I05")
+SUMMARISED = ("profile", "target", "measures", "training", "fund", "projects", "activities")
+"""Sections whose values the summary of a city repeats."""
 
 
 def scope(case: Case) -> Section:
@@ -193,7 +196,7 @@ def severity_table(case: Case, place: str) -> Exhibit:
     """Cases of the period by situation and severity group, small cells hidden with what would give them back."""
     groups = case.plan.settings["severity"]
     frame = rows_of(case.canonical, "case_summary", case.plan, place)
-    frame = frame[frame.month.astype(str).str[:4] == str(case.period)]
+    frame = frame[year_of(frame.month) == case.period]
     group = {grade: name for name, grades in groups.items() for grade in grades}
     counts = frame.assign(group=frame.grade.astype(str).map(group)).pivot_table(
         index="situation", columns="group", values="cases", aggfunc="sum", fill_value=0, observed=True
@@ -219,18 +222,7 @@ def summary(case: Case) -> Section:
             "summary",
             [prose(case, "summary_words", [message("summary.policy", name=case.plan.place_name(case.place))])],
         )
-    from . import work
-    from .target import target
-
-    parts = {
-        "profile": profile(case),
-        "target": target(case),
-        "measures": work.measures(case),
-        "training": work.training(case),
-        "fund": work.fund(case),
-        "projects": work.projects(case),
-        "activities": work.activities(case),
-    }
+    parts = {key: computed(case, key) for key in SUMMARISED}
     v = {k: val for part in parts.values() for k, val in part.values.items()}
     items = [
         (column("I01", "number", unit="‰"), v.get("I01")),

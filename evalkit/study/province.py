@@ -8,12 +8,11 @@ import pandas as pd
 
 from .. import assess
 from ..core import Exhibit, Message, Section, to_plain
-from . import outcomes
+from . import computed, outcomes
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .funding import budget_figure, portfolio_exhibits
 from .indicators import scorecard
-from .target import target
 from .work import measure_name, years
 
 
@@ -21,7 +20,7 @@ def summary(case: Case) -> Section:
     """Headline figures of the overview."""
     name = case.plan.place_name(case.plan.province)
     if case.shows("overview"):
-        part, money = target(case), cap_rows(case)
+        part, money = computed(case, "target"), cap_rows(case)
         now = money[money.year == case.period]
         items = [
             (column("decline", "percent"), part.values["decline"]),
