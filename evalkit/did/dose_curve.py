@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import BSpline
 
 from ..core import DoseCurve
 
@@ -30,6 +29,8 @@ class Basis:
         if self.spec.cuts:
             place = np.searchsorted(self.spec.cuts[1:-1], dose, side="right")
             return np.eye(len(self.spec.cuts) - 1)[place] * (order == 0)
+        from scipy.interpolate import BSpline
+
         low, high = ends or (self.low, self.high)
         degree = self.spec.degree
         ladder = np.r_[[low] * (degree + 1), self.knots, [high] * (degree + 1)]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import os
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import Exhibit
@@ -50,6 +54,9 @@ FIGURES: dict[str, Callable[[dict[str, Any], str], Figure]] = {
 
 DPI = 200
 COLOURS = 200
+PICTURES = "EVALKIT_PICTURES"
+"""Environment variable: folder that the processes of one run share, so that no figure is drawn twice. It must not
+outlive the run: nothing in it tells by which code a picture was drawn."""
 _drawing = threading.Lock()
 
 
@@ -59,7 +66,17 @@ def figure_png(exhibit: Exhibit | Mapping[str, Any], lang: str, dpi: int = DPI) 
     Raises KeyError for an unknown figure, GlyphError where our own words hold a character without a glyph.
     Not for prose, facts and tables (ValueError).
     """
-    return _print(_essence(exhibit), lang, "png", dpi)
+    essence, shared = _essence(exhibit), os.environ.get(PICTURES)
+    if not shared:
+        return _print(essence, lang, "png", dpi)
+    path = Path(shared) / f"{hashlib.sha256(f'{lang} {dpi} {essence}'.encode()).hexdigest()}.png"
+    with suppress(OSError):
+        return path.read_bytes()
+    png, own = _print(essence, lang, "png", dpi), path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        own.write_bytes(png)
+        own.replace(path)
+    return png
 
 
 def figure_svg(exhibit: Exhibit | Mapping[str, Any], lang: str) -> bytes:
