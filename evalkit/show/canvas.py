@@ -146,13 +146,17 @@ def footer(figure: Figure, aids: Sequence[str], listed: Sequence[str] = ()) -> N
 
 def ticks_as_numbers(axis: Axis, lang: str, scale: float = 1.0) -> None:
     """Write ticks in the language's number form with as many digits as their spacing needs."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import Formatter
 
-    def form(value: float, _: int | None = None) -> str:
-        return text.number(float(value) / scale, lang, _digits(tuple(formatter.locs), scale))
+    class Numbers(Formatter):
+        def format_ticks(self, values: Sequence[float]) -> list[str]:
+            digits = _digits(tuple(float(v) for v in values), scale)
+            return [text.number(float(v) / scale, lang, digits) for v in values]
 
-    formatter = FuncFormatter(form)
-    axis.set_major_formatter(formatter)
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return self.format_ticks([x])[0]
+
+    axis.set_major_formatter(Numbers())
 
 
 @lru_cache(maxsize=64)

@@ -127,9 +127,9 @@ def _png(figure: Figure, dpi: int) -> bytes:
     whole = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
     picture = whole.convert("RGB")
     drawn = picture.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    corner = (0, 0)
-    palette, at = drawn.getpalette() or [], 3 * drawn.getpixel(corner)  # type: ignore[operator]
-    palette[at : at + 3] = picture.getpixel(corner)  # type: ignore[assignment]
+    palette: list[int] = drawn.getpalette() or []
+    sheet: Any = drawn.getpixel((0, 0))
+    palette[3 * sheet : 3 * sheet + 3] = picture.getpixel((0, 0))  # type: ignore[assignment]
     drawn.putpalette(palette)
     target = io.BytesIO()
     drawn.save(target, "png", compress_level=6, dpi=(dpi, dpi))

@@ -153,6 +153,8 @@ def industry_table(case: Case, place: str) -> Exhibit:
         column("value", "number", unit="‰"),
         column("interval", "interval"),
     )
+    order = {code: i for i, code in enumerate(case.plan.industries["industry"])}
+    frame = frame.sort_values("industry", key=lambda codes: codes.map(order), kind="stable")
     hidden = counts_hidden(case, frame.numerator.tolist())
     rows = [
         masked([industry(case, r.industry), r.denominator, r.numerator, r.value, bounds(r)], hide, (2, 3, 4))
@@ -211,7 +213,7 @@ def severity_table(case: Case, place: str) -> Exhibit:
         [message("col.total" if s == assess.TOTAL else f"situation.{s}"), *released.loc[s, [*groups, assess.TOTAL]]]
         for s in released.index
     ]
-    notes = [message("note.provisional"), message("note.suppressed", threshold=threshold(case))]
+    notes = [message("note.counts_may_rise"), message("note.suppressed", threshold=threshold(case))]
     return table(case, "profile_severity", columns, rows, source="official", period=case.period, notes=notes)
 
 
@@ -228,12 +230,12 @@ def summary(case: Case) -> Section:
         (column("I01", "number", unit="‰"), v.get("I01")),
         (column("I01_interval", "interval"), v.get("I01_interval")),
         (column("cases", "int"), v.get("cases")),
-        (column("decline", "percent"), v.get("decline")),
+        (column("decline", "percent", 1), v.get("decline")),
         (column("decline_interval", "interval", 1, "%"), v.get("decline_interval")),
         (column("target_status", "status"), v.get("target_status")),
         (column("measures_done", "percent", 0), v.get("measures_done")),
-        (column("coverage", "percent"), v.get("coverage")),
-        (column("execution", "percent"), v.get("execution")),
+        (column("coverage", "percent", 1), v.get("coverage")),
+        (column("execution", "percent", 1), v.get("execution")),
         (column("accepted_on_time", "percent", 0), v.get("accepted_on_time")),
         (column("meetings_status", "status"), v.get("meetings_status")),
     ]

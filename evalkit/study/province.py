@@ -23,7 +23,7 @@ def summary(case: Case) -> Section:
         part, money = computed(case, "target"), cap_rows(case)
         now = money[money.year == case.period]
         items = [
-            (column("decline", "percent"), part.values["decline"]),
+            (column("decline", "percent", 1), part.values["decline"]),
             (column("decline_interval", "interval", 1, "%"), part.values["decline_interval"]),
             (column("target_status", "status"), part.values["target_status"]),
             (column("cap_ratio", "percent", 2), None if now.empty else float(now.ratio.iloc[0])),
@@ -109,11 +109,11 @@ def overview_table(case: Case, rates: pd.DataFrame, order: list[str]) -> Exhibit
         column("cases", "int"),
         column("value", "number", unit="‰"),
         column("interval", "interval"),
-        column("decline", "percent"),
+        column("decline", "percent", 1),
         column("target_status", "status"),
         column("measures_done", "percent", 0),
-        column("coverage", "percent"),
-        column("execution", "percent"),
+        column("coverage", "percent", 1),
+        column("execution", "percent", 1),
     )
     rows = []
     for c in order:
