@@ -51,7 +51,19 @@ def dates(values: pd.Series) -> pd.Series:
 
 def year_of(months: pd.Series) -> pd.Series:
     """Calendar year of "YYYY-MM" labels."""
-    return months.astype(str).str[:4].astype(int)
+    return _of_label(months, slice(0, 4))
+
+
+def month_of(months: pd.Series) -> pd.Series:
+    """Month of the year (1-12) of "YYYY-MM" labels."""
+    return _of_label(months, slice(5, 7))
+
+
+def _of_label(months: pd.Series, part: slice) -> pd.Series:
+    """A part of every label as a number; few labels stand in many rows, so each is read once."""
+    codes, labels = pd.factorize(months, use_na_sentinel=False)
+    numbers = np.array([int(str(label)[part]) for label in labels], dtype=int)
+    return pd.Series(numbers[codes], index=months.index, name=months.name)
 
 
 def month_number(label: str) -> int:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..core import Indicator
 from ..plans import Plan
-from .frames import MONTHS, Tables, divide, provisional_years, rows_of, select, total, year_of
+from .frames import MONTHS, Tables, divide, month_of, provisional_years, rows_of, select, total, year_of
 from .intervals import exact_poisson
 
 COLUMNS = ("numerator", "denominator", "value", "conf_low", "conf_high", "interval_method", "unit", "provisional")
@@ -22,7 +22,7 @@ def mean_insured(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 def year_end_insured(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Insured of December, the variant `_ye` of the dictionary."""
-    return total(frame.loc[frame["month"].astype(str).str.endswith("-12")], "insured", by)
+    return total(frame.loc[month_of(frame["month"]) == MONTHS], "insured", by)
 
 
 def mean_employees(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -125,4 +125,4 @@ def person_years(exposure: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 def up_to_month(frame: pd.DataFrame, month: int) -> pd.DataFrame:
     """Rows of the first `month` calendar months of every year, so that years of unequal age compare like with like."""
-    return frame.loc[frame["month"].astype(str).str[5:7].astype(int) <= month]
+    return frame.loc[month_of(frame["month"]) <= month]

@@ -17,11 +17,11 @@ from typing import Any
 
 from ..core import Problem, UserError, UserErrors, to_plain
 from .disk import fault_of, move_into_place, probe
-from .engine import DISK, INFRASTRUCTURE, NOTEBOOK, PROBLEM, Failed, Job, execute
+from .engine import DISK, INFRASTRUCTURE, NOTEBOOK, Failed, Job, execute
 from .kernel import Watch
 from .ledger import Ledger
 from .live import Screen
-from .notebook import TASK, write_task
+from .notebook import PROBLEM, TASK, write_task
 from .outcome import Outcome
 from .parameters import as_parameter
 from .prepare import Prepared

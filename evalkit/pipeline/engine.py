@@ -19,7 +19,7 @@ from .kernel import Watch, deadline, environment, kernel_manager, memory_limit, 
 from .light import nbformat, papermill
 from .parameters import check_parameters, read_notebook
 
-NOTEBOOK, LOG, PROBLEM = "notebook.ipynb", "log.txt", "problem.json"
+NOTEBOOK, LOG = "notebook.ipynb", "log.txt"
 INFRASTRUCTURE = ("kernel_died", "start_failed")
 DISK = ("out_full", "out_closed")
 _DISK_ERRORS = {"[Errno 28]": "out_full", "[Errno 122]": "out_full", "[Errno 30]": "out_closed"}

@@ -17,10 +17,13 @@ from .stages import NOTEBOOKS, notebooks_folder
 from .workspace import Workspace
 
 KERNEL = "evalkit"
+HANDBOOK = "handbook"
+"""Folder of the research notebooks, which need no workspace."""
 
 
 def working_copy(workspace: Workspace, reports: Path) -> Path:
-    """Copy the notebooks to `reports/.lab/<workspace>`, with the parameters set for it; own edits are kept.
+    """Copy the notebooks, those of the handbook too, to `reports/.lab/<workspace>`, with the parameters set for it; own
+    edits are kept.
 
     A notebook that is already there is not touched: delete it to get a fresh one. Returns the folder.
     """
@@ -33,6 +36,11 @@ def working_copy(workspace: Workspace, reports: Path) -> Path:
         place = "" if kind == "province" else workspace.places[0]
         notebook = _filled(read_notebook(source / name), {"workspace": str(workspace.root), "place": place})
         write_text(folder / name, nbformat().writes(notebook))
+    for path in sorted((source / HANDBOOK).glob("*.ipynb")):
+        own = folder / HANDBOOK / path.name
+        if not own.exists():
+            own.parent.mkdir(exist_ok=True)
+            write_text(own, nbformat().writes(_filled(read_notebook(path), {})))
     return folder
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from ..core import GateStopped, Section, UserError, UserErrors, to_plain
 from ..study.case import Case
-from .engine import PROBLEM
 from .parameters import from_parameter
 from .prepare import Prepared, prepare, read_peers
 from .results import NAME, read_results, write_json, write_results
@@ -23,7 +22,7 @@ from .settings import FILE, hint
 from .stages import evaluated_projects, safe_id
 from .workspace import Workspace, load_workspace
 
-TASK = "task.json"
+TASK, PROBLEM = "task.json", "problem.json"
 
 
 def open_case(workspace: str, kind: str, place: str = "", project: str = "", out: str = "") -> Case:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +136,9 @@ def publish(
         name = f"{task['kind']}/{task['id']}"
         if task["status"] != "ok" or (only is not None and name not in only):
             continue
-        source = folder / "internal" / FOLDERS[task["kind"]] / task["id"]
-        inner = _annexes(source, annexes)
-        reports = _reports(source, folder / FOLDERS[task["kind"]] / task["id"], exporters)
+        finished = _finished(folder / "internal" / FOLDERS[task["kind"]] / task["id"])
+        inner = _annexes(finished, annexes)
+        reports = _reports(finished, folder / FOLDERS[task["kind"]] / task["id"], exporters)
         done(name, [*reports, *inner])
         written += reports
     pages = write_site(folder, run, languages)
@@ -149,45 +150,62 @@ def publish(
     return tuple(written)
 
 
-def render_report(source: Path, exporter: EvalkitHTMLExporter) -> str:
-    """One report as HTML from the folder of a finished task. Raises ValueError where exhibits are missing, shown
-    twice, or differ from results.json."""
-    notebook = nbformat().read(str(source / "notebook.ipynb"), as_version=4)
-    results = read_results(source)
-    home = f"../../{index_file(exporter.language)}#{results['kind']}-{source.name}" if exporter.beside else ""
-    html, resources = exporter.from_notebook_node(notebook, {"results": results, "home": home})
-    _check_complete(results, notebook, resources["evalkit"]["rendered"], exporter.edition)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Finished:
+    """The executed notebook and the results of a finished task, read and compared once for all its pages."""
+
+    folder: Path
+    notebook: Any
+    results: dict[str, Any]
+
+
+def _finished(folder: Path) -> Finished:
+    """Raises ValueError where an exhibit in the notebook is not the one in results.json."""
+    found = Finished(
+        folder=folder,
+        notebook=nbformat().read(str(folder / "notebook.ipynb"), as_version=4),
+        results=read_results(folder),
+    )
+    for cell in found.notebook.cells:
+        for output in cell.get("outputs", ()):
+            exhibit = exhibit_of(output)
+            if exhibit is not None and exhibit != found.results["exhibits"][exhibit["id"]]:
+                raise ValueError(f"exhibit {exhibit['id']} in the notebook is not the one in results.json")
+    return found
+
+
+def render_report(finished: Finished, exporter: EvalkitHTMLExporter) -> str:
+    """One report of a finished task as HTML. Raises ValueError where exhibits are missing or shown twice."""
+    results = finished.results
+    home = f"../../{index_file(exporter.language)}#{results['kind']}-{finished.folder.name}" if exporter.beside else ""
+    html, resources = exporter.from_notebook_node(finished.notebook, {"results": results, "home": home})
+    _check_complete(results, resources["evalkit"]["rendered"], exporter.edition)
     return html
 
 
-def _reports(source: Path, target: Path, exporters: Mapping[str, EvalkitHTMLExporter]) -> list[Path]:
+def _reports(finished: Finished, target: Path, exporters: Mapping[str, EvalkitHTMLExporter]) -> list[Path]:
     """Render every language first, then let the folder appear at once."""
     fresh = target.with_name(f".{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
     for lang, exporter in exporters.items():
-        write_text(fresh / f"report.{lang}.html", render_report(source, exporter))
+        write_text(fresh / f"report.{lang}.html", render_report(finished, exporter))
     move_into_place(fresh, target)
     return [target / f"report.{lang}.html" for lang in exporters]
 
 
-def _annexes(source: Path, exporters: Mapping[str, EvalkitHTMLExporter]) -> list[Path]:
+def _annexes(finished: Finished, exporters: Mapping[str, EvalkitHTMLExporter]) -> list[Path]:
     """The complete edition, internal exhibits included, stays under internal/."""
-    if all(e["release"] == "public" for e in read_results(source)["exhibits"].values()):
+    if all(e["release"] == "public" for e in finished.results["exhibits"].values()):
         return []
-    return [write_text(source / f"annex.{x}.html", render_report(source, e)) for x, e in exporters.items()]
+    return [write_text(finished.folder / f"annex.{x}.html", render_report(finished, e)) for x, e in exporters.items()]
 
 
-def _check_complete(results: Mapping[str, Any], notebook: Any, rendered: Sequence[str], edition: str) -> None:
+def _check_complete(results: Mapping[str, Any], rendered: Sequence[str], edition: str) -> None:
     wanted = [k for k, e in results["exhibits"].items() if edition == "internal" or e["release"] == "public"]
     if sorted(wanted) != sorted(rendered):
         missing, extra = set(wanted) - set(rendered), [r for r in rendered if rendered.count(r) > 1 or r not in wanted]
         raise ValueError(f"report and results.json differ: missing {sorted(missing)}, unexpected {sorted(set(extra))}")
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            exhibit = exhibit_of(output)
-            if exhibit is not None and exhibit != results["exhibits"][exhibit["id"]]:
-                raise ValueError(f"exhibit {exhibit['id']} in the notebook is not the one in results.json")
 
 
 def _beside(resources: Mapping[str, Any]) -> dict[str, Any] | None:

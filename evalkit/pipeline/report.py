@@ -111,6 +111,8 @@ def _facts(results: Mapping[str, Any], lang: str) -> dict[str, Any]:
 def _provenance(results: Mapping[str, Any], lang: str) -> list[dict[str, Any]]:
     used = [[i["path"], _table(i["table"], lang), number(i["rows"], lang), i["sha256"][:16]] for i in results["inputs"]]
     settings = {**results["parameters"], "kind": t(f"page.kind.{results['kind']}", lang)}
+    if "draws" in settings:
+        settings["draws"] = number(settings["draws"], lang)
     parameters = [
         [t(f"page.parameter.{k}", lang), timed(str(v), lang)] for k, v in settings.items() if v not in ("", None)
     ]

@@ -24,6 +24,7 @@ from rich.console import Console
 
 from .. import __version__
 from ..core import Problem, to_plain
+from ..show.figures import PICTURES
 from .attempt import Supervision, attempt
 from .disk import claim, disk_faults, locked, recover, remove
 from .keys import final_key, package_digest
@@ -74,7 +75,7 @@ def run(
     lang, jobs = lang or workspace.language, jobs or os.cpu_count() or 1
     languages = tuple(languages) or workspace.languages
     folder = claim(folder.absolute(), {RUN, LEDGER, ".work"})
-    with disk_faults(folder), locked(folder):
+    with disk_faults(folder), locked(folder), _pictures(folder / ".work" / "pictures"):
         recover(folder)
         with file_progress(lang, console) as progress:
             prepared = prepare(workspace, folder / ".work", progress, refresh_peers=refresh_peers)
@@ -150,6 +151,19 @@ def supervise(tasks: Sequence[Task], shared: Supervision, jobs: int, known: Hist
             _abandon(shared, "interrupted")
             raise
     return tuple(outcomes[t.name] for t in tasks)
+
+
+@contextmanager
+def _pictures(folder: Path) -> Iterator[None]:
+    """The kernels and the publisher of this run lend each other what they have drawn, and nobody after them."""
+    remove(folder)
+    folder.mkdir(parents=True)
+    os.environ[PICTURES] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ[PICTURES]
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

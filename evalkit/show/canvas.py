@@ -146,14 +146,24 @@ def footer(figure: Figure, aids: Sequence[str], listed: Sequence[str] = ()) -> N
 
 def ticks_as_numbers(axis: Axis, lang: str, scale: float = 1.0) -> None:
     """Write ticks in the language's number form with as many digits as their spacing needs."""
-    from matplotlib.ticker import FuncFormatter
+    from matplotlib.ticker import Formatter
 
-    def form(value: float, _: int | None = None) -> str:
-        shown = np.asarray(axis.get_majorticklocs()) / scale
-        digits = next((d for d in range(5) if np.allclose(shown, np.round(shown, d), atol=1e-9)), 4)
-        return text.number(float(value) / scale, lang, digits)
+    class Numbers(Formatter):
+        def format_ticks(self, values: Sequence[float]) -> list[str]:
+            digits = _digits(tuple(float(v) for v in values), scale)
+            return [text.number(float(v) / scale, lang, digits) for v in values]
 
-    axis.set_major_formatter(FuncFormatter(form))
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return self.format_ticks([x])[0]
+
+    axis.set_major_formatter(Numbers())
+
+
+@lru_cache(maxsize=64)
+def _digits(ticks: tuple[float, ...], scale: float) -> int:
+    """Decimals at which ticks are written without loss, at most 4."""
+    shown = np.asarray(ticks) / scale
+    return next((d for d in range(5) if np.allclose(shown, np.round(shown, d), atol=1e-9)), 4)
 
 
 def ratio_ticks(axis: Axis, low: float, high: float, lang: str, most: int = 7) -> None:

@@ -20,6 +20,9 @@ from .spoken import marked
 from .words import NUMERIC, label, plain, written
 
 PNG_SIZE = slice(16, 24)
+SHORT, LONG, MANY = 18, 28, 8
+"""A column of words never breaks up to `SHORT` half-width characters and gets room from `LONG` on; a table of `MANY`
+columns is set closer."""
 
 
 def render(exhibit: Exhibit | Mapping[str, Any], lang: str) -> str:
@@ -78,12 +81,13 @@ def _numbered(kind: str, data: Mapping[str, Any], lang: str) -> str:
 
 
 def _table(data: Mapping[str, Any], lang: str) -> str:
-    columns = data["data"]["columns"]
+    columns = _sized(data["data"]["columns"], data["data"]["rows"], lang)
     head = "".join(_head_cell(c, lang) for c in columns)
     rows = "".join(f"<tr>{_row(columns, row, lang)}</tr>\n" for row in data["data"]["rows"])
+    many = ' class="ek-many"' if len(columns) >= MANY else ""
     described = escape(text.t("show.scroll", lang, title=label(data["title"], lang)))
     return (
-        f'<div class="ek-scroll" role="region" tabindex="0" aria-label="{described}">\n<table>\n'
+        f'<div class="ek-scroll" role="region" tabindex="0" aria-label="{described}">\n<table{many}>\n'
         f'<caption class="ek-caption" {anchor(data)}>{_numbered("table", data, lang)}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
         f"{_below(data, lang)}"
@@ -97,9 +101,25 @@ def _head_cell(column: Mapping[str, Any], lang: str) -> str:
     return f'<th scope="col"{_align(column)}>{marked(words_, lang)}</th>'
 
 
+def _sized(columns: list[Mapping[str, Any]], rows: list[list[Any]], lang: str) -> list[Mapping[str, Any]]:
+    """The columns, those of words with a `size`: "short" where no cell should break, "long" where one needs room.
+
+    English breaks between words by itself; only codes are kept whole."""
+
+    def size(at: int, kind: str) -> str:
+        said = [written(row[at], kind, lang) for row in rows if at < len(row) and row[at] is not None]
+        widest = max(map(words.width, said), default=0)
+        breakable = lang == "en" and any(" " in word for word in said)
+        return "long" if widest >= LONG else "short" if widest <= SHORT and not breakable else ""
+
+    worded = {i: c.get("kind", "text") for i, c in enumerate(columns) if c.get("kind", "text") in ("text", "message")}
+    return [{**c, "size": size(i, worded[i])} if i in worded else c for i, c in enumerate(columns)]
+
+
 def _align(column: Mapping[str, Any]) -> str:
     kind = column.get("kind", "text")
-    return ' class="ek-number"' if kind in NUMERIC else ' class="ek-period"' if kind == "period" else ""
+    named = "number" if kind in NUMERIC else "period" if kind == "period" else column.get("size")
+    return f' class="ek-{named}"' if named else ""
 
 
 def _row(columns: list[Mapping[str, Any]], row: list[Any], lang: str) -> str:
@@ -110,7 +130,7 @@ def _row(columns: list[Mapping[str, Any]], row: list[Any], lang: str) -> str:
         kind = column.get("kind", "text")
         inner = cell(value, kind, lang, column.get("digits", 2), column.get("unit", ""))
         heads = i == 0 and kind not in NUMERIC and kind not in ("status", "flag")
-        cells.append(f'<th scope="row">{inner}</th>' if heads else f"<td{_align(column)}>{inner}</td>")
+        cells.append(f'<th scope="row"{_align(column)}>{inner}</th>' if heads else f"<td{_align(column)}>{inner}</td>")
     return "".join(cells)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from importlib import import_module
 
 from ..core import Section
@@ -62,8 +63,12 @@ def section(case: Case, key: str) -> Section:
     """Compute the section `key` for `case`; empty where the plan does not list it. KeyError names the known keys."""
     if key not in SECTIONS[case.kind]:
         raise KeyError(f"no section {key!r} in a {case.kind} report; known: {', '.join(SECTIONS[case.kind])}")
-    if not case.shows(key):
-        return Section(key=key)
+    return computed(case, key) if case.shows(key) else Section(key=key)
+
+
+@lru_cache(maxsize=32)
+def computed(case: Case, key: str) -> Section:
+    """The section `key`, once per case, whether the plan lists it or not: a summary reads what other sections show."""
     module, name = SECTIONS[case.kind][key].split(":")
     compute: Callable[[Case], Section] = getattr(import_module(f".{module}", __package__), name)
     return replace(compute(case), key=key)

@@ -7,14 +7,17 @@ from typing import Any
 import pandas as pd
 
 from .. import assess
-from ..assess.frames import rows_of
+from ..assess.frames import rows_of, year_of
 from ..core import Exhibit, Section, to_plain
+from . import computed
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .disclosure import counts_hidden, masked, threshold, two_way
 from .indicators import scorecard, worded
 
 RATE_CODES = ("I01", "I02", "I03", "I04", "I05")
+SUMMARISED = ("profile", "target", "measures", "training", "fund", "projects", "activities")
+"""Sections whose values the summary of a city repeats."""
 
 
 def scope(case: Case) -> Section:
@@ -150,6 +153,8 @@ def industry_table(case: Case, place: str) -> Exhibit:
         column("value", "number", unit="‰"),
         column("interval", "interval"),
     )
+    order = {code: i for i, code in enumerate(case.plan.industries["industry"])}
+    frame = frame.sort_values("industry", key=lambda codes: codes.map(order), kind="stable")
     hidden = counts_hidden(case, frame.numerator.tolist())
     rows = [
         masked([industry(case, r.industry), r.denominator, r.numerator, r.value, bounds(r)], hide, (2, 3, 4))
@@ -193,7 +198,7 @@ def severity_table(case: Case, place: str) -> Exhibit:
     """Cases of the period by situation and severity group, small cells hidden with what would give them back."""
     groups = case.plan.settings["severity"]
     frame = rows_of(case.canonical, "case_summary", case.plan, place)
-    frame = frame[frame.month.astype(str).str[:4] == str(case.period)]
+    frame = frame[year_of(frame.month) == case.period]
     group = {grade: name for name, grades in groups.items() for grade in grades}
     counts = frame.assign(group=frame.grade.astype(str).map(group)).pivot_table(
         index="situation", columns="group", values="cases", aggfunc="sum", fill_value=0, observed=True
@@ -208,7 +213,7 @@ def severity_table(case: Case, place: str) -> Exhibit:
         [message("col.total" if s == assess.TOTAL else f"situation.{s}"), *released.loc[s, [*groups, assess.TOTAL]]]
         for s in released.index
     ]
-    notes = [message("note.provisional"), message("note.suppressed", threshold=threshold(case))]
+    notes = [message("note.counts_may_rise"), message("note.suppressed", threshold=threshold(case))]
     return table(case, "profile_severity", columns, rows, source="official", period=case.period, notes=notes)
 
 
@@ -219,29 +224,18 @@ def summary(case: Case) -> Section:
             "summary",
             [prose(case, "summary_words", [message("summary.policy", name=case.plan.place_name(case.place))])],
         )
-    from . import work
-    from .target import target
-
-    parts = {
-        "profile": profile(case),
-        "target": target(case),
-        "measures": work.measures(case),
-        "training": work.training(case),
-        "fund": work.fund(case),
-        "projects": work.projects(case),
-        "activities": work.activities(case),
-    }
+    parts = {key: computed(case, key) for key in SUMMARISED}
     v = {k: val for part in parts.values() for k, val in part.values.items()}
     items = [
         (column("I01", "number", unit="‰"), v.get("I01")),
         (column("I01_interval", "interval"), v.get("I01_interval")),
         (column("cases", "int"), v.get("cases")),
-        (column("decline", "percent"), v.get("decline")),
+        (column("decline", "percent", 1), v.get("decline")),
         (column("decline_interval", "interval", 1, "%"), v.get("decline_interval")),
         (column("target_status", "status"), v.get("target_status")),
         (column("measures_done", "percent", 0), v.get("measures_done")),
-        (column("coverage", "percent"), v.get("coverage")),
-        (column("execution", "percent"), v.get("execution")),
+        (column("coverage", "percent", 1), v.get("coverage")),
+        (column("execution", "percent", 1), v.get("execution")),
         (column("accepted_on_time", "percent", 0), v.get("accepted_on_time")),
         (column("meetings_status", "status"), v.get("meetings_status")),
     ]

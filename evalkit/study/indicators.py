@@ -23,8 +23,8 @@ def scorecard(case: Case, place: str) -> tuple[Exhibit | None, tuple[Score, ...]
                column("interval", "message"), column("target", "message"), column("status", "status"),
                column("provisional", "flag"))  # fmt: skip
     rows = [score_row(case, s) for s in scores if not s.group]
-    notes = [message("note.provisional"), message("note.suppressed", threshold=threshold(case))]
-    return table(case, "summary_indicators", columns, rows, source="official", notes=notes), scores
+    notes = [message("note.indicators"), message("note.suppressed", threshold=threshold(case))]
+    return table(case, "summary_indicators", columns, rows, source="indicators", notes=notes), scores
 
 
 def score_row(case: Case, score: Score) -> list[Any]:

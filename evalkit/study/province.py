@@ -8,12 +8,11 @@ import pandas as pd
 
 from .. import assess
 from ..core import Exhibit, Message, Section, to_plain
-from . import outcomes
+from . import computed, outcomes
 from .build import column, facts, figure, message, prose, section, table
 from .case import Case
 from .funding import budget_figure, impact_table, portfolio_exhibits
 from .indicators import scorecard
-from .target import target
 from .work import measure_name, years
 
 
@@ -21,10 +20,10 @@ def summary(case: Case) -> Section:
     """Headline figures of the overview."""
     name = case.plan.place_name(case.plan.province)
     if case.shows("overview"):
-        part, money = target(case), cap_rows(case)
+        part, money = computed(case, "target"), cap_rows(case)
         now = money[money.year == case.period]
         items = [
-            (column("decline", "percent"), part.values["decline"]),
+            (column("decline", "percent", 1), part.values["decline"]),
             (column("decline_interval", "interval", 1, "%"), part.values["decline_interval"]),
             (column("target_status", "status"), part.values["target_status"]),
             (column("cap_ratio", "percent", 2), None if now.empty else float(now.ratio.iloc[0])),
@@ -110,11 +109,11 @@ def overview_table(case: Case, rates: pd.DataFrame, order: list[str]) -> Exhibit
         column("cases", "int"),
         column("value", "number", unit="‰"),
         column("interval", "interval"),
-        column("decline", "percent"),
+        column("decline", "percent", 1),
         column("target_status", "status"),
         column("measures_done", "percent", 0),
-        column("coverage", "percent"),
-        column("execution", "percent"),
+        column("coverage", "percent", 1),
+        column("execution", "percent", 1),
     )
     rows = []
     for c in order:

@@ -33,6 +33,17 @@ def test_the_working_copy_is_filled_in(copy: Path, workspace: Path) -> None:
     assert (copy / NOTEBOOKS["city"]).read_text("utf-8") == "edited"
 
 
+def test_the_research_notebooks_come_along(copy: Path, workspace: Path, tmp_path: Path) -> None:
+    """Those of the handbook are copied into a folder of their own, and edits of them survive too."""
+    write_notebook(tmp_path / "notebooks" / "handbook" / "study.ipynb", toy_notebook("city"))
+    own = copy / "handbook" / "study.ipynb"
+    lab.working_copy(load_workspace(workspace), copy.parents[1])
+    assert declared(read_notebook(own)) == declared(read_notebook(tmp_path / "notebooks" / "handbook" / "study.ipynb"))
+    own.write_text("edited", "utf-8")
+    lab.working_copy(load_workspace(workspace), copy.parents[1])
+    assert own.read_text("utf-8") == "edited"
+
+
 def test_run_all_works_with_the_defaults(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without `out`, tables are made on demand and results land in the scratch folder."""
     monkeypatch.setenv("EVALKIT_REPORTS", str(tmp_path / "reports"))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,31 @@ def test_bytes_are_the_same_every_time(figure_data: Any, make_figure: Any) -> No
     assert first == second
     assert b"Software" not in first[0]
     assert b"dc:date" not in first[1]
+
+
+def test_processes_of_a_run_lend_each_other_pictures(
+    figure_data: Any, make_figure: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a shared folder a figure is drawn once a language; the picture is the one that would be drawn, and a folder
+    that cannot be written to harms nothing."""
+    exhibit = make_figure("trend", figure_data["trend"])
+    alone = figure_png(exhibit, "en")
+    monkeypatch.setenv(figures.PICTURES, str(tmp_path / "absent"))
+    assert figure_png(exhibit, "en") == alone
+    monkeypatch.setenv(figures.PICTURES, str(tmp_path))
+    assert [figure_png(exhibit, "en"), figure_png(exhibit, "zh-Hans")][0] == alone
+    (english,) = (p for p in tmp_path.iterdir() if p.read_bytes() == alone)
+    assert len(list(tmp_path.iterdir())) == 2
+    english.write_bytes(b"lent")
+    assert figure_png(exhibit, "en") == b"lent"
+
+
+def test_the_sheet_is_white_and_colours_stay(figure_data: Any, make_figure: Any) -> None:
+    """The palette leaves the sheet pure white and no colour of the palette of series further off than 8 of 255."""
+    picture = Image.open(io.BytesIO(figure_png(make_figure("trend", figure_data["trend"]), "en"))).convert("RGB")
+    assert picture.getpixel((0, 0)) == (255, 255, 255)
+    line = np.array([int(PALETTE[0][i : i + 2], 16) for i in (1, 3, 5)])
+    assert np.abs(np.asarray(picture).astype(int) - line).max(axis=2).min() <= 8
 
 
 def test_synthetic_mark_is_drawn(figure_data: Any, make_figure: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -52,6 +53,29 @@ class Page(HTMLParser):
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.mark.parametrize(("lang", "name", "sized"), [
+    ("zh-Hans", "深圳市2025年机械制造行业工伤预防培训项目", "ek-long"),
+    ("en", "Prevention training in machinery firms of Shenzhen, 2025", "ek-long"),
+    ("zh-Hans", "培训", "ek-short"),
+    ("en", "in training", None),
+    ("en", "GP440300-2025-001", "ek-short"),
+])  # fmt: skip
+def test_columns_of_words_get_the_room_they_need(table: Exhibit, lang: str, name: str, sized: str | None) -> None:
+    """Long names have a least width, short words and codes stay whole, and English words may still part at spaces."""
+    columns = [Column(name=n, label="show.word.target") for n in ("code", "title")]
+    shown = replace(table, data={"columns": to_plain(columns), "rows": [["x", name], ["y", None]]})
+    page = Page(render(shown, lang))
+    assert [c.get("class") for c in page.all("td")] == [sized, sized]
+
+
+def test_a_table_of_many_columns_is_set_closer(table: Exhibit) -> None:
+    """From eight columns on, and not before."""
+    for n, known in ((7, [None]), (8, ["ek-many"])):
+        columns = [Column(name=f"c{i}", label="show.word.target", kind="int") for i in range(n)]
+        page = Page(render(replace(table, data={"columns": to_plain(columns), "rows": [[1] * n]}), "en"))
+        assert [t.get("class") for t in page.all("table")] == known
 
 
 @pytest.mark.parametrize("lang", text.LANGUAGES)
