@@ -127,10 +127,12 @@ def project_flows(case: Case, row: dict[str, Any], costs: cea.UnitCosts) -> tupl
     )
 
 
-def decision_message(decision: Decision, gates: Sequence[Gate] = ()) -> Message:
+def decision_message(decision: Decision, gates: Sequence[Gate] = (), injuries: str = "") -> Message:
     """What the economic evaluation allows to be said. No verdict at a borrowed threshold.
 
-    gates  diagnostics of the effect: a failed warning takes the conclusion away, as in `verdict.verdict_message`
+    gates     diagnostics of the effect: a failed warning takes the conclusion away, as in `verdict.verdict_message`
+    injuries  verdict on the primary outcome (`verdict.verdict`): money concludes nothing where injuries do not, for a
+              project has one primary outcome and a few severe cases can move the amounts alone
     """
     if decision.refused or decision.npv is None or decision.npv_low is None or decision.npv_high is None:
         return message("decision.refused", cost={"yuan": decision.programme_cost})
@@ -145,6 +147,8 @@ def decision_message(decision: Decision, gates: Sequence[Gate] = ()) -> Message:
         return message("decision.insufficient", **values)
     if failed := [message(f"gate.{g.name}.title") for g in gates if g.passed is False and g.severity == "warn"]:
         return message("decision.withheld", reasons=failed, **values)
+    if injuries in ("insufficient", "not_testable"):
+        return message("decision.unsupported", **values)
     return message("decision.saves" if decision.npv_low > 0 else "decision.costs", **values)
 
 
@@ -157,9 +161,9 @@ def icer_words(found: dict[str, Any]) -> Message:
     return message(f"icer.{found['dominance']}")
 
 
-def decision_section(case: Case, money: Money, gates: Sequence[Gate] = ()) -> Section:
+def decision_section(case: Case, money: Money, gates: Sequence[Gate] = (), injuries: str = "") -> Section:
     """Tables and figures of the decision; the plain decision and unit costs go to results.json."""
-    said = decision_message(money.fund, gates)
+    said = decision_message(money.fund, gates, injuries)
     inventory = cea.impact_inventory(money.draws, money.costs, money.flows, delay=money.delay, seed=case.seed)
     exhibits: list[Exhibit | None] = [
         prose(case, "economics_words", [said]),

@@ -63,7 +63,7 @@ def summary(case: Case) -> Section:
         "p_value": effect.p_value,
         "averted": float(ev.averted.estimate[0]),
     }
-    words = [verdict_message(effect, ev.level, ev.gates), money.decision_message(ev.money.fund, ev.gates)]
+    words = [verdict_message(effect, ev.level, ev.gates), money.decision_message(ev.money.fund, ev.gates, verdict(ev.effect))]
     return section(
         "summary",
         [facts(case, "project_facts", items, source="project"), prose(case, "project_findings", words)],
@@ -265,7 +265,7 @@ def economics(case: Case) -> Section:
         averted=d.averted_cases, bcr=d.bcr, bcr_low=d.bcr_low, bcr_high=d.bcr_high, dominance=d.dominance,
         group=case.project, as_of=case.as_of,
     )  # fmt: skip
-    found = money.decision_section(case, ev.money, ev.gates)
+    found = money.decision_section(case, ev.money, ev.gates, verdict(ev.effect))
     more = (
         scenario_table(case, ev),
         routes_exhibit(case, ev),
@@ -283,6 +283,6 @@ def conclusion(case: Case) -> Section:
     words = [
         verdict_message(ev.effect, ev.level, ev.gates),
         message(f"evidence.{ev.level}"),
-        money.decision_message(ev.money.fund, ev.gates),
+        money.decision_message(ev.money.fund, ev.gates, verdict(ev.effect)),
     ]
     return section("verdict", [prose(case, "verdict_words", words)])

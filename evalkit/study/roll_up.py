@@ -17,7 +17,7 @@ from .economics import MONEY_COLUMNS, money_cells
 
 MARKS = "①②③④⑤⑥⑦⑧⑨⑩"
 """One a project in figures; with more projects than marks only the tables stand."""
-CONCLUSIONS = ("saves", "costs", "insufficient", "withheld", "refused")
+CONCLUSIONS = ("saves", "costs", "insufficient", "unsupported", "withheld", "refused")
 BREAKEVEN = ("averted_cases", "rate_ratio", "programme_cost")
 SET_COLUMNS = (
     column("project_id"),

@@ -84,3 +84,12 @@ def test_a_city_prints_the_money_of_its_project(tiny: Bench) -> None:
         assert cells(section, "economics_projects", "npv") == [found["npv"]]
         assert cells(section, "economics_projects", "programme_cost") == [found["programme_cost"]]
     assert cells(tiny.section("project", "economics"), "economics_decision", "npv")[0] == found["npv"]
+
+
+def test_money_concludes_nothing_where_the_injuries_do_not(project: Evaluation) -> None:
+    """With an interval of one sign, money is put down to the project only if its primary outcome tells a change."""
+    for low, high, key in ((1.0, 9.0, "saves"), (-9.0, -1.0, "costs")):
+        told = replace(project.money.fund, npv=(low + high) / 2, npv_low=low, npv_high=high)
+        assert decision_message(told, (), "lower").key == f"decision.{key}"
+        assert decision_message(told, (), "insufficient").key == "decision.unsupported"
+        assert decision_message(told, (), "not_testable").key == "decision.unsupported"
