@@ -3,9 +3,9 @@
     python benchmarks/reporting_power.py --seeds 2000
 
 The sample's scenario `reporting_bias` records 15 % more ungraded injuries of the treated; in `null`, `effect` and
-`heterogeneous` nothing changes, so what fires there is size. The true effect hits all severities alike and the untreated
-rate moves by batch, hence only the *mix* of ungraded and graded injuries in treated cells tells. Tests at 5 %,
-two-sided (and one-sided against a rise), from the weakest assumption to the strongest:
+`heterogeneous` nothing changes, so what fires there is size. The true effect hits all severities alike and the
+untreated rate moves by batch, hence only the *mix* of ungraded and graded injuries in treated cells tells. Tests at
+5 %, two-sided (and one-sided against a rise), from the weakest assumption to the strongest:
 
     gap        the diagnostic `reporting_shift`: gap of two Poisson effects, firm and quarter effects, CR3 by batch
     did        logit of the ungraded share, treated × after: group and calendar differences of the mix allowed
@@ -14,7 +14,7 @@ two-sided (and one-sided against a rise), from the weakest assumption to the str
     known      likelihood-ratio test with the mix known without error: no valid test that is unbiased does better
 
 The middle three use the delete-one-batch jackknife and Satterthwaite df on binomial variances. `mean`, `sd` of the log
-ratio; `cases` mean recorded avertable injuries in treated cells; `cases_80` those at which `known` would have a power of
+ratio; `cases` mean recorded avertable injuries in treated cells; `cases_80` those at which `known` has a power of
 80 % (two-sided): 4 (2.80 / log 1.15)² at an even mix.
 """
 

@@ -8,7 +8,8 @@ capped as in a report. True cash averted = injuries truly averted by severity ×
 severity after the start, over many other seeds. Route A prices the averted injuries of the strata with an estimate.
 
     covers_truth      intervals of route B that hold the true cash;  bias  mean of (B − truth), yuan
-    sd_b, sd_a        spread of both routes' estimates;  cases_ratio  (sd_b / sd_a)²: how many times the cases B needs
+    sd_b, sd_a        spread of both routes' estimates;  cases_ratio  (sd_b / sd_a)²: how many times the cases B needs;
+    cases_ratio_uncapped  the same without a cap
     within            runs in which B's interval holds what A, strata and amounts make of it
 """
 
@@ -64,6 +65,13 @@ def paid_claims(seed: int, firms: Firms, panel: Panel) -> pd.DataFrame:
     return frame[pair_family()[claims.pair] < N_AVERTABLE]
 
 
+def uncapped(panel: Panel, claims: pd.DataFrame) -> Panel:
+    """The panel with all yuan paid in the window as its outcome."""
+    grid = claims.pivot_table(index="unit_id", columns="quarter", values="amount", aggfunc="sum")
+    yuan = grid.reindex(index=panel.units, columns=panel.times).fillna(0.0).to_numpy()
+    return replace(panel, outcomes={paid.OUTCOME: yuan}, outcome_unit="yuan")
+
+
 @cache
 def mean_paid() -> dict[str, float]:
     """Mean yuan paid in the window by severity for injuries after the start, over the seeds of POOL."""
@@ -84,8 +92,10 @@ def one(seed: int, name: str) -> Row:
     path = did.ppml(panel, design)
     expected = evaluation.expected_injuries(panel, path)
     draws = cea.averted_draws(path, DRAWS, seed, expected=expected)
-    found = paid.paid_panel(panel, paid_claims(seed, firms, panel))
-    yuan = did.inference(did.ppml(found.panel, replace(design, outcomes=(paid.OUTCOME,))).averted(), found.panel)
+    claims, single = paid_claims(seed, firms, panel), replace(design, outcomes=(paid.OUTCOME,))
+    found = paid.paid_panel(panel, claims)
+    yuan = did.inference(did.ppml(found.panel, single).averted(), found.panel)
+    free = did.ppml(uncapped(panel, claims), single).averted()
     share_averted = 1 - float(np.exp(path.estimate[0]))
     averted = float(did.inference(path.averted(), panel).estimate[0])
     gap = cea.compare_routes(
@@ -93,8 +103,8 @@ def one(seed: int, name: str) -> Row:
         tail=found.excess * averted,
     )  # fmt: skip
     true = sum(row["averted"] * mean_paid()[s] for s, row in truth["by_severity"].items())
-    return {"b": gap.paid, "a": gap.window, "low": gap.conf_low, "high": gap.conf_high, "truth": true,
-            "within": gap.within}  # fmt: skip
+    return {"b": gap.paid, "free": float(free.estimate[0]), "a": gap.window, "low": gap.conf_low, "high": gap.conf_high,
+            "truth": true, "within": gap.within}  # fmt: skip
 
 
 def main() -> None:
@@ -112,7 +122,9 @@ def main() -> None:
             "covers_truth": covers, "covers_mc_error": error, "mean_truth": float(truth.mean()),
             "mean_b": float(b.mean()), "mean_a": float(a.mean()), "bias": float(bias.mean()),
             "bias_mc_error": float(bias.std() / np.sqrt(len(told))), "sd_b": float(b.std()), "sd_a": float(a.std()),
-            "cases_ratio": float(b.var() / a.var()), "within": share(r["within"] for r in told)[0],
+            "cases_ratio": float(b.var() / a.var()),
+            "cases_ratio_uncapped": float(np.var([r["free"] for r in told]) / a.var()),
+            "within": share(r["within"] for r in told)[0],
         }  # fmt: skip
         record({"scenario": name, "commit": commit, "replications": len(rows), **found}, args.out)
 
