@@ -8,7 +8,7 @@ words away, not the level. A randomisation p beside the interval never raises a 
 
 from __future__ import annotations
 
-from math import expm1
+from math import ceil, expm1
 
 from scipy import stats
 
@@ -79,14 +79,14 @@ def diagnostics(
 
 
 def detectable_rise(effect: Effect | None) -> str:
-    """Rise in per cent that the interval of a log ratio would tell from none in 80 of 100 cases, as text.
+    """Rise in per cent that the interval of a log ratio would tell from none in 80 of 100 cases, as text (rounded up).
 
     100 (exp((t_{1−α/2} + t_{0.8}) × std_error) − 1); "–" where there is no standard error.
     """
     if effect is None or not effect.std_error or not effect.df:
         return "–"
     quantiles = stats.t.ppf([(1 + effect.level) / 2, 0.8], effect.df)
-    return f"{100 * expm1(float(quantiles.sum()) * effect.std_error):.0f}"
+    return str(ceil(100 * expm1(float(quantiles.sum()) * effect.std_error)))
 
 
 def _covers_nil(effect: Effect | None) -> bool | None:
