@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +58,7 @@ def payments(rng: np.random.Generator, claims: pd.DataFrame, place: str) -> pd.D
     rules = source("benefits")
     rules = rules[(rules.payer == "fund") & ~rules.item.isin(["admin", "pension_top_up"])]
     people = _people(rng, claims, place)
-    parts = [_due(rng, rule, people[people.grade == rule["grade"]]) for rule in rules.to_dict("records")]
+    parts = [_due(rng, rule, people[_entitled(rule, people)]) for rule in rules.to_dict("records")]
     rows = pd.concat([p for p in parts if len(p)], ignore_index=True)
     rows["item"] = rows["item"].replace(ITEMS)
     first = rows.groupby(["row", "item", "period"], as_index=False, sort=False)
@@ -72,7 +74,7 @@ def _people(rng: np.random.Generator, claims: pd.DataFrame, place: str) -> pd.Da
     floor, cap = (parameter(k).value for k in ("wage_floor_share", "wage_cap_share"))
     income = {y: parameter("disposable_income_urban", int(y) - 1).value for y in np.unique(year)}
     decided = claims["decision_date"].to_numpy("datetime64[D]")
-    graded = decided + (MONTH * rng.uniform(*s["grading_months"], n)).astype(int)
+    graded = decided + (MONTH * rng.uniform(s["grading_months"][0], s["grading_months"][1], n)).astype(int)
     ends = (
         rng.gamma(s["termination_shape"], 365.25 / s["termination_shape"], n) * parameter("years_to_termination").value
     )
@@ -87,7 +89,13 @@ def _people(rng: np.random.Generator, claims: pd.DataFrame, place: str) -> pd.Da
     })  # fmt: skip
 
 
-def _due(rng: np.random.Generator, rule: dict[str, object], people: pd.DataFrame) -> pd.DataFrame:
+def _entitled(rule: Mapping[Any, Any], people: pd.DataFrame) -> np.ndarray:
+    """(n,) True for those of the rule's grade, injured while it was in force."""
+    first, last = (np.datetime64(rule[k] or "9999-12-31") for k in ("valid_from", "valid_to"))
+    return ((people["grade"] == rule["grade"]) & people["injured"].between(first, last)).to_numpy()
+
+
+def _due(rng: np.random.Generator, rule: Mapping[Any, Any], people: pd.DataFrame) -> pd.DataFrame:
     """Rows of one rule: lump sums once, running benefits by the month."""
     timing, base = str(rule["timing"]), str(rule["base"])
     if rule["item"] == "dependants":
@@ -105,10 +113,13 @@ def _due(rng: np.random.Generator, rule: dict[str, object], people: pd.DataFrame
         day, row_of = people[when].to_numpy("datetime64[D]"), np.arange(len(people))
     else:
         row_of, day = _monthly(people, str(rule["grade"]))
-    wait = rng.integers(*settings()["payment"]["pay_days"], len(row_of))
+    settled = people["decided" if rule["grade"] == "death" else "graded"].to_numpy("datetime64[D]")
+    known = day if timing in ("once", "at_termination") else np.maximum(day, settled[row_of])
+    low, high = settings()["payment"]["pay_days"]
+    wait = rng.integers(low, high, len(row_of))
     return pd.DataFrame({
         "row": row[row_of], "item": rule["item"], "period": day.astype("datetime64[M]"), "amount": amount[row_of],
-        "paid": day + wait,
+        "paid": known + wait,
     })  # fmt: skip
 
 
