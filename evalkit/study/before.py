@@ -11,22 +11,30 @@ from dataclasses import replace
 import numpy as np
 
 from .. import did
-from ..core import Design, Gate, Panel, UserError
+from ..core import NEVER, Design, Gate, Panel, UserError
 from ..did.influence import keep_periods
 from ..sources import parameter
 from .verdict import verdict
 
+FEW = 2.0
+"""Mean injuries of a batch in the window from which its log rate is used (`methods.md` 1)."""
 
-def selection_peak(panel: Panel, design: Design, outcome: str) -> Gate:
+
+def selection_peak(panel: Panel, design: Design, *outcomes: str) -> Gate:
     """Were the enrolled chosen at a peak? The selection window against the periods before it.
 
+    outcomes  all injuries that are recorded, not only those a programme averts: firms are chosen for what is recorded.
+              Names that the panel does not have are left out.
+    Batches are chosen by their own rate, so every batch counts alike: the change of its log rate from the periods
+    before the window to the window, enrolled against other. Below FEW injuries a batch in the window the Poisson ratio
+    of the same two spans stands in, for logs of small counts mislead.
     Fails where the interval of the ratio lies above no change: what follows a peak is a return, not an effect. With a
     declared window it is information, for the window is no part of the baseline; without one the last `peak_periods`
     of the sources before the start are examined and a failure is a warning. Not examined (`passed` None) with fewer
     than two periods before the window, or where the comparison is not testable.
     """
     window, (low, high) = design.selection_window, _places(panel, design)
-    word = _as_if(panel, outcome, low, high + 1) if low >= 2 else None
+    word = _rise(panel, [n for n in outcomes if n in panel.outcomes], low, high + 1) if low >= 2 else None
     return Gate(
         name="selection_peak",
         severity="warn" if window is None else "info",
@@ -78,3 +86,38 @@ def _as_if(panel: Panel, outcome: str, start: int, stop: int, keep: list[int] | 
     except UserError:
         return None
     return None if word == "not_testable" else word
+
+
+def _rise(panel: Panel, outcomes: list[str], low: int, stop: int) -> str | None:
+    """Verdict of the change from the periods before `low` to those from `low` until before `stop`, by batch."""
+    spans = _two_spans(panel, outcomes, low, stop)
+    try:
+        if spans.outcomes["recorded"][:, 1].mean() < FEW:
+            path = did.ppml(spans, Design(outcomes=("recorded",)))
+        else:
+            path = did.twfe(did.log_rate(spans), Design())
+    except UserError:
+        return None
+    word = verdict(path.effects()[0])
+    return None if word == "not_testable" else word
+
+
+def _two_spans(panel: Panel, outcomes: list[str], low: int, stop: int) -> Panel:
+    """Enrolled and other units summed by cluster, over the periods before `low` and over `low` until before `stop`."""
+    assert panel.exposure is not None
+    groups, code = np.unique(np.column_stack([panel.cluster, panel.ever_treated]), axis=0, return_inverse=True)
+    code = code.ravel()
+
+    def total(values: np.ndarray) -> np.ndarray:
+        parts = (values[:, :low], values[:, low:stop])
+        return np.column_stack([np.bincount(code, np.nansum(p, axis=1), len(groups)) for p in parts])
+
+    return Panel(
+        units=tuple(f"{panel.cluster_names[c]}/{e}" for c, e in groups),
+        times=("before", "window"),
+        outcomes={"recorded": total(np.sum([panel.outcomes[n] for n in outcomes], axis=0))},
+        exposure=total(panel.exposure),
+        cohort=np.where(groups[:, 1] == 1, 1, NEVER),
+        cluster=groups[:, 0],
+        cluster_names=panel.cluster_names,
+    )

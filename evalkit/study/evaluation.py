@@ -85,7 +85,7 @@ def examine(
     usable = (pre_periods(panel, design), min_pre_periods)
     reporting = reporting_gap(panel, design) if {"ungraded", "graded"} <= set(found) else None
     gates = diagnostics(path.effects()[0], reporting, found.get(CONTROL_OUTCOME), usable)
-    return (*gates, placebo_start(panel, design, PRIMARY), selection_peak(panel, design, PRIMARY))
+    return (*gates, placebo_start(panel, design, PRIMARY), selection_peak(panel, design, PRIMARY, CONTROL_OUTCOME))
 
 
 def headline(panel: Panel, design: Design) -> EffectPath:

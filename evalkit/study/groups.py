@@ -1,8 +1,9 @@
 """For whom: injuries averted by size and risk class of the firm, by sex and age of the injured.
 
 Groups of firms are estimated among themselves. Groups of people split the cases, not the insured: their exposure is not
-known by sex or age, so every group keeps the exposure of its firms and its ratio is one of cases. No table of the
-offices holds household registration, so migrants are not told apart. Equity weights are never applied.
+known by sex or age, so every group keeps the exposure of its firms and its ratio is one of cases. Migrant workers are
+told apart where the offices' claims say who is one (optional column `worker`); where they do not, the table says so.
+Equity weights are never applied.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def group_table(case: Case, ev: Evaluation) -> Exhibit | None:
     if not rows:
         return None
     notes = [message("note.groups"), message("note.averted_reading")]
+    if not any(row[0].key == "group_by.worker" for row in rows):
+        notes.append(message("note.no_migrants"))
     if hiding:
         notes.append(message("note.suppressed", threshold=threshold(case)))
     return table(case, "economics_groups", COLUMNS, rows, source="model", notes=notes)
@@ -91,13 +94,16 @@ def people_groups(case: Case, panel: Panel) -> list[tuple[str, dict[str, Panel]]
     band = np.select([age.isna(), age < young, age < middle], ["", "young", "middle"], "older")
     sex = own.sex if "sex" in own else pd.Series(None, index=own.index, dtype=object)
     quarter = quarter_of(own.injury_date)
+    worker = own.worker if "worker" in own else pd.Series(None, index=own.index, dtype=object)
     out = []
     for dimension, label, known in (
         ("sex", sex.astype(object), ("female", "male")),
         ("age", pd.Series(band, index=own.index), ("young", "middle", "older")),
+        ("worker", worker.astype(object), ("migrant", "other")),
     ):
         found = {g: _cases(panel, own.unit_id[label == g], quarter[label == g]) for g in known if (label == g).any()}
-        out.append((dimension, {g: replace(panel, outcomes={PRIMARY: y}) for g, y in found.items()}))
+        if found:
+            out.append((dimension, {g: replace(panel, outcomes={PRIMARY: y}) for g, y in found.items()}))
     return out
 
 

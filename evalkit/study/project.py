@@ -63,7 +63,10 @@ def summary(case: Case) -> Section:
         "p_value": effect.p_value,
         "averted": float(ev.averted.estimate[0]),
     }
-    words = [verdict_message(effect, ev.level, ev.gates), money.decision_message(ev.money.fund, ev.gates, verdict(ev.effect))]
+    words = [
+        verdict_message(effect, ev.level, ev.gates),
+        money.decision_message(ev.money.fund, ev.gates, verdict(ev.effect)),
+    ]
     return section(
         "summary",
         [facts(case, "project_facts", items, source="project"), prose(case, "project_findings", words)],

@@ -50,6 +50,18 @@ def test_hashes_link_tables_and_need_the_key(write, sheets) -> None:
     assert not set(one.dropna()) & set(pseudonyms(values, "claim_id", b"k" * 16).dropna())
 
 
+def test_payments_keep_neither_name_nor_account(write, sheets) -> None:
+    """Name, resident id and bank account of a payment stop at the door; its claim number links under the key."""
+    header = ["伤申号", "姓名", "身份证号", "银行账号", "地市", "待遇项目", "待遇所属期", "支付金额", "支付日期"]
+    account = "6222020000000000018"
+    paid = ["S1", "张三", "440102199003073315", account, "广州市", "医疗费", "2024-03", 4000.0, "2024-03-20"]
+    tables = write(sheets | {"benefit": [header, paid]}).ingest().tables
+    everything = tables["benefit"].to_csv()
+    for secret in ("张三", "440102199003073315", account, "S1"):
+        assert secret not in everything
+    assert set(tables["benefit"].claim_id) <= set(tables["claim"].claim_id)
+
+
 def test_numbers_in_free_text_are_blotted_out() -> None:
     """Resident ids and phone numbers inside a sentence are masked, other numbers stay."""
     out = masked(pd.Series(["联系13800138000，证件44010219900307331X", "预算123456789012元", None], dtype="str"))

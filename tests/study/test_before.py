@@ -62,6 +62,38 @@ def test_the_start_does_not_matter_to_either() -> None:
     assert selection_peak(panel(after), Design(), "avertable").passed is True
 
 
+def test_all_recorded_injuries_count_and_every_batch_alike() -> None:
+    """A peak that only the other recorded injuries show is seen; one huge batch alone does not make a peak."""
+    calm, high = panel(np.ones(PERIODS)), panel(bump(6, 7))
+    design = Design(selection_window=(6, 7))
+    both = replace(calm, outcomes={**calm.outcomes, "commute": high.outcomes["avertable"]})
+    assert selection_peak(both, design, "avertable", "no_such_outcome").passed is True
+    assert selection_peak(both, design, "avertable", "commute").passed is False
+    scale = np.where(np.arange(24) == 0, 500.0, 1.0)[:, None]
+    cases = calm.outcomes["avertable"] * scale
+    cases[0, 6:8] *= 1.5
+    one = replace(calm, outcomes={"avertable": cases}, exposure=calm.exposure * scale)
+    assert selection_peak(one, design, "avertable").passed is True
+
+
+def test_few_injuries_are_compared_as_a_ratio_of_counts() -> None:
+    """Enrolled batches of a fifth of the size, one injury a span and no peak: logs of counts that small would see one,
+    the Poisson ratio does not; a threefold rise is seen all the same."""
+    fired = {}
+    for rise in (1.0, 3.0):
+        found = []
+        for seed in range(40):
+            rng, enrolled = np.random.default_rng(seed), np.arange(24) < 12
+            size = np.where(enrolled, 0.2, 1.0)[:, None] * np.ones((24, PERIODS))
+            rate = np.where(enrolled[:, None], np.where(np.isin(np.arange(PERIODS), (6, 7)), rise, 1.0), 1.0)
+            few = replace(panel(np.ones(PERIODS)), outcomes={"avertable": rng.poisson(rate * size).astype(float)})
+            peak = selection_peak(replace(few, exposure=size), Design(selection_window=(6, 7)), "avertable")
+            found.append(peak.passed is False)
+        fired[rise] = np.mean(found)
+    assert fired[1.0] <= 0.1
+    assert fired[3.0] >= 0.3
+
+
 def test_trends_apart_before_the_start_are_seen() -> None:
     """A drift of ten per cent a period fails; two usable periods are too few to tell."""
     drift = 0.9 ** np.arange(PERIODS)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from bench import Bench
 
+from evalkit.core import Exhibit, to_plain
 from evalkit.study.disclosure import HIDDEN, parts_hidden, threshold
 from evalkit.study.evaluation import PRIMARY, Evaluation, evaluate
 from evalkit.study.groups import FEWEST_FIRMS, firm_groups, group_table, people_groups
@@ -70,3 +74,25 @@ def test_parts_of_a_printed_total_do_not_give_back_what_is_not_listed(
     """Severe injuries left out of a table are its total less its rows: where they are few another row is hidden."""
     assert threshold(tiny.cases["project"]) == 10
     assert parts_hidden(tiny.cases["project"], total, parts) == hidden
+
+
+def test_migrant_workers_are_told_apart_where_the_claims_say_so(tiny: Bench, evaluation: Evaluation) -> None:
+    """With the column the two groups share out the flagged cases; without it a note says that nobody knows."""
+    bare, panel = tiny.cases["project"], evaluation.panel
+    claim = bare.tables["claim"]
+    assert "worker" not in dict(people_groups(bare, panel))
+    assert any(n["key"] == "note.no_migrants" for n in notes(group_table(bare, evaluation)))
+    worker = np.where(np.arange(len(claim)) % 3 > 0, "migrant", "other")
+    tables = {**bare.canonical.tables, "claim": claim.assign(worker=worker)}
+    case = replace(bare, canonical=replace(bare.canonical, tables=tables))
+    groups = dict(people_groups(case, panel))["worker"]
+    assert list(groups) == ["migrant", "other"]
+    total = np.sum([p.outcomes[PRIMARY] for p in groups.values()], axis=0)
+    np.testing.assert_array_equal(total, panel.outcomes[PRIMARY])
+    shown = group_table(case, evaluation)
+    assert sum(row[0]["key"] == "group_by.worker" for row in shown.data["rows"]) == 2
+    assert not any(n["key"] == "note.no_migrants" for n in notes(shown))
+
+
+def notes(shown: Exhibit) -> list[dict[str, Any]]:
+    return [to_plain(n) for n in shown.notes]

@@ -97,8 +97,19 @@ def test_the_report_shows_both_routes_side_by_side(case: Case, evaluation: Evalu
         assert render(shown, lang)
 
 
+def test_the_sample_shows_route_b(tiny: Bench) -> None:
+    """The office's own payments by claim give the comparison in the project report, for nearly every claim."""
+    case = tiny.cases["project"]
+    found = paid_by_claim(case, PRICE_YEAR)
+    assert (found.amount > 0).mean() > 0.95
+    shown = next(e for e in tiny.section("project", "economics").exhibits if e.id == "economics_routes")
+    assert {i["label"] for i in shown.data["items"]} >= {"col.route_lifetime", "col.route_paid", "col.route_interval"}
+
+
 def test_without_payments_the_report_says_so(tiny: Bench) -> None:
     """No table of payments: one sentence in place of the comparison, never a silent gap."""
-    section = tiny.section("project", "economics")
-    shown = next(e for e in section.exhibits if e.id == "economics_routes")
+    bare = tiny.cases["project"]
+    without = {name: frame for name, frame in bare.canonical.tables.items() if name != "benefit"}
+    case = replace(bare, canonical=replace(bare.canonical, tables=without))
+    shown = routes_exhibit(case, evaluate(bare))
     assert (shown.kind, shown.data["paragraphs"][0]["key"]) == ("prose", "routes.no_payments")

@@ -17,6 +17,11 @@ def unit_ids(firms: Firms) -> np.ndarray:
     return np.array([f"{_head(firms)}{i + 1:05d}" for i in range(len(firms.size))])
 
 
+def claim_ids(firms: Firms, n: int) -> np.ndarray:
+    """Numbers of the first `n` claims of a project, in its order of claims."""
+    return np.array([f"SS{_head(firms)}{i + 1:06d}" for i in range(n)])
+
+
 def _head(firms: Firms) -> str:
     """City code and two digits of the budget year: tells the numbers of a city's projects apart."""
     return f"{firms.spec.place}{firms.spec.start[2:4]}"
@@ -61,11 +66,10 @@ def claim(world: World) -> pd.DataFrame:
 def _claims_of(firms: Firms, claims: pd.DataFrame) -> pd.DataFrame:
     words = settings("office")["names"]
     serial = np.arange(1, len(claims) + 1)
-    head = _head(firms)
     birth = claims["birth_year"].to_numpy()
     return pd.DataFrame(
         {
-            "claim_id": [f"SS{head}{n:06d}" for n in serial],
+            "claim_id": claim_ids(firms, len(claims)),
             "person_name": [words["person"].format(n=n) for n in serial],
             "person_id": [f"99{firms.spec.place[:4]}{y}0101{n % 10000:04d}" for y, n in zip(birth, serial)],
             "phone": [f"100{firms.spec.place[2:]}{n % 10000:04d}" for n in serial],

@@ -117,7 +117,7 @@ def to_sheet(table: str, frame: pd.DataFrame, place: str, manner: Style) -> Shee
 
 def years_of(frame: pd.DataFrame) -> tuple[str, str]:
     """First and last year a frame speaks of."""
-    for name in ("month", "quarter", "year", "fiscal_year", "date", "injury_date"):
+    for name in ("month", "quarter", "year", "fiscal_year", "date", "injury_date", "period"):
         if name in frame:
             said = frame[name].astype(str).str[:4]
             return said.min(), said.max()

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ... import text
 from ...core import UserError, Where, to_plain
-from . import base, duties, extract, office, official, register, sheets
+from . import base, duties, extract, office, official, payments, register, sheets
 from .calibrate import settings, table
 from .world import World, draw_world
 
@@ -68,6 +68,7 @@ def all_tables(world: World) -> dict[str, pd.DataFrame]:
         "enrolment": extract.enrolment(world),
         "exposure": extract.exposure(world),
         "claim": extract.claim(world),
+        "benefit": payments.benefit(world),
         "roster_summary": duties.roster_summary(world),
         "training_summary": register.training_summary(world, projects),
         "activity": duties.activity(world),

@@ -13,6 +13,8 @@ from evalkit.data.sample.calibrate import settings, severity, table
 from evalkit.data.sample.model import completeness
 from evalkit.data.sample.timeline import months, project_quarters
 from evalkit.data.sample.world import World, draw_world
+from evalkit.sources import parameter
+from evalkit.sources import table as source
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +151,46 @@ def test_city_truth_counts_every_injury_of_the_industry(world: World) -> None:
     avertable = np.isin(severity()[1], np.flatnonzero(table("situations").family == "avertable"))
     counts = (world.remainder + world.extract)[world.cells.adopter][:, here][:, at][:, :, avertable].sum()
     assert abs(counts - truth["expected_with"]) < 4 * np.sqrt(counts)
+
+
+def test_payments_are_of_claims_of_the_extracts_and_known_at_as_of(frames: dict[str, pd.DataFrame]) -> None:
+    """Every payment has a claim, one row per claim, item and month, nothing after as_of or before the decision."""
+    benefit, claims = frames["benefit"], frames["claim"].set_index("claim_id")
+    assert benefit["claim_id"].isin(claims.index).all()
+    assert not benefit.duplicated(["claim_id", "item", "period"]).any()
+    dated = benefit[benefit["paid_date"] != ""]
+    assert dated["paid_date"].max() <= settings()["time"]["as_of"]
+    assert (dated["paid_date"] > dated["claim_id"].map(claims["decision_date"])).all()
+    assert 0 < (benefit["paid_date"] == "").mean() < 0.02
+    assert len(claims) > benefit.loc[benefit["item"] == "medical", "claim_id"].nunique() > 0.99 * len(claims)
+
+
+def test_payments_of_the_extracts_are_part_of_the_official_benefits(frames: dict[str, pd.DataFrame]) -> None:
+    """By city, year and item the firms of the extracts were paid no more than everybody in the city together."""
+    benefit = frames["benefit"]
+    said = benefit["paid_date"].where(benefit["paid_date"] != "", benefit["period"])
+    keys = ["place", "year", "item"]
+    own = benefit.assign(year=said.str[:4].astype(int)).groupby(keys)["amount"].sum()
+    own = own[own.index.get_level_values("year") <= 2025]
+    everybody = frames["benefit_summary"].set_index(keys)["amount"]
+    assert len(own) > 300
+    assert (own <= everybody.reindex(own.index)).all()
+
+
+def test_lump_sums_are_the_months_of_the_schedule(frames: dict[str, pd.DataFrame]) -> None:
+    """The grants of one claim rest on one wage, which lies within 60 to 300 % of the pool wage; deaths on income."""
+    lump = frames["benefit"].pivot_table(index="claim_id", columns="item", values="amount", aggfunc="sum")
+    claims = frames["claim"].set_index("claim_id").loc[lump.index]
+    months_of = {r.item + r.grade: r.value for r in source("benefits").itertuples() if r.payer == "fund"}
+    grant = claims["grade"].map(lambda g: months_of.get("disability_grant" + g, np.nan))
+    other = claims["grade"].map(lambda g: months_of.get("medical_grant" + g, np.nan))
+    wage = lump["disability_grant"] / grant
+    both = lump["medical_grant"].notna() & wage.notna()
+    assert both.sum() > 3000
+    np.testing.assert_allclose((lump["medical_grant"] / other)[both], wage[both], atol=0.01)
+    pool = lump["funeral"].dropna() / 6
+    assert wage.min() > 0.59 * pool.min()
+    assert wage.max() < 3 * pool.max()
+    died = pd.to_datetime(claims["injury_date"]).dt.year[lump["death_grant"].notna()]
+    income = died.map(lambda y: 20 * parameter("disposable_income_urban", y - 1).value)
+    np.testing.assert_allclose(lump["death_grant"].dropna(), income)
