@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from .. import cea, did
-from ..core import Exhibit, Panel
+from ..core import Column, Exhibit, Panel
 from ..data.check import quarter_of, recognised
 from ..sources import parameter
 from .build import column, facts, message, prose
 from .case import Case
+from .disclosure import HIDDEN, threshold
 from .economics import known_mix, project_schedule, severity_of
 from .evaluation import expected_injuries, grade_mix, headline
 
@@ -29,11 +30,13 @@ class Paid:
 
     panel     the project's panel with the outcome "paid": yuan up to the cap by quarter of injury
     observed  mean yuan per comparable injury by severity, no cap;  excess  mean yuan above the cap per such injury
+    above     comparable injuries above the cap, on which the excess rests
     """
 
     panel: Panel
     observed: dict[str, float]
     excess: float
+    above: int
     cap: float
 
 
@@ -83,14 +86,22 @@ def paid_panel(panel: Panel, claims: pd.DataFrame) -> Paid:
     }
     excess = float(np.maximum(amount[free] - cap, 0.0).mean()) if free.any() else 0.0
     return Paid(
-        panel=replace(panel, outcomes={OUTCOME: yuan}, outcome_unit="yuan"), observed=observed, excess=excess, cap=cap
+        panel=replace(panel, outcomes={OUTCOME: yuan}, outcome_unit="yuan"),
+        observed=observed,
+        excess=excess,
+        above=int((amount[free] > cap).sum()),
+        cap=cap,
     )
 
 
-def routes(case: Case, ev: Evaluation) -> cea.RouteGap:
-    """Route B beside route A for the project of `case`."""
+def project_paid(case: Case, ev: Evaluation) -> Paid:
+    """Payments of the project of `case` in the price year of its unit costs."""
+    return paid_panel(ev.panel, paid_by_claim(case, ev.money.costs.price_year))
+
+
+def routes(case: Case, ev: Evaluation, found: Paid) -> cea.RouteGap:
+    """Route B beside route A for the project of `case`; `found` as `project_paid`."""
     money = ev.money
-    found = paid_panel(ev.panel, paid_by_claim(case, money.costs.price_year))
     design = replace(ev.design, outcomes=(OUTCOME,))
     path = did.inference(headline(found.panel, design).averted(), found.panel)
     ratio = float(np.exp(-ev.path.estimate[0]))
@@ -112,9 +123,11 @@ def routes_exhibit(case: Case, ev: Evaluation) -> Exhibit | None:
         return prose(case, "economics_routes", [message("routes.no_payments")])
     if ev.money.draws.refused:
         return prose(case, "economics_routes", [message("routes.refused")])
-    gap = routes(case, ev)
-    items = [(column(f"route_{k}", "money"), getattr(gap, k)) for k in ("lifetime", "timing", "window", "mix")]
-    items += [(column(f"route_{k}", "money"), getattr(gap, k)) for k in ("amounts", "noise", "paid", "tail")]
+    found = project_paid(case, ev)
+    gap = routes(case, ev, found)
+    names = ("lifetime", "timing", "window", "mix", "amounts", "noise", "paid")
+    items: list[tuple[Column, Any]] = [(column(f"route_{k}", "money"), getattr(gap, k)) for k in names]
+    items.append((column("route_tail", "money"), HIDDEN if found.above < threshold(case) else gap.tail))
     if gap.conf_low is not None and gap.conf_high is not None:
         span = message("money.interval", low={"yuan": gap.conf_low}, high={"yuan": gap.conf_high})
         items.append((column("route_interval", "message"), span))
@@ -123,4 +136,6 @@ def routes_exhibit(case: Case, ev: Evaluation) -> Exhibit | None:
         message("note.routes", months=round(12 * window_years(case)), cap=100 * cap_quantile()),
         message("note.routes_prices", price_year=str(ev.money.costs.price_year)),
     ]
+    if found.above < threshold(case):
+        notes.append(message("note.suppressed", threshold=threshold(case)))
     return facts(case, "economics_routes", items, source="payments", notes=notes)

@@ -10,11 +10,21 @@ import pytest
 from bench import Bench
 
 from evalkit import cea, text
+from evalkit.core import to_plain
 from evalkit.show import render
 from evalkit.study.case import Case
+from evalkit.study.disclosure import HIDDEN, threshold
 from evalkit.study.economics import project_schedule
 from evalkit.study.evaluation import Evaluation, evaluate
-from evalkit.study.paid import cap_quantile, paid_by_claim, paid_panel, routes, routes_exhibit, window_years
+from evalkit.study.paid import (
+    cap_quantile,
+    paid_by_claim,
+    paid_panel,
+    project_paid,
+    routes,
+    routes_exhibit,
+    window_years,
+)
 
 pytestmark = pytest.mark.xdist_group("study")
 PRICE_YEAR = 2024
@@ -87,12 +97,15 @@ def test_the_cap_takes_the_tail_and_keeps_it(case: Case, evaluation: Evaluation)
 
 def test_the_report_shows_both_routes_side_by_side(case: Case, evaluation: Evaluation) -> None:
     """The list holds the parts of the gap that add up, and reads in three languages."""
-    gap = routes(case, evaluation)
+    gap = routes(case, evaluation, project_paid(case, evaluation))
     assert gap.lifetime + gap.timing + gap.mix + gap.amounts + gap.noise == pytest.approx(gap.paid)
     assert gap.conf_low < gap.paid < gap.conf_high
     shown = routes_exhibit(case, evaluation)
     values = {i["label"]: i["value"] for i in shown.data["items"]}
     assert values["col.route_paid"] == gap.paid
+    few = project_paid(case, evaluation).above < threshold(case)
+    assert (values["col.route_tail"] == to_plain(HIDDEN)) == few
+    assert few, "an amount that rests on a few injuries is hidden, and this project has few above the cap"
     for lang in text.LANGUAGES:
         assert render(shown, lang)
 
