@@ -7,6 +7,7 @@ are constant within a unit are read from one row and compared with all, never gr
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,10 +17,12 @@ import pandas as pd
 from ..core import UserError
 
 Frequency = Literal["year", "quarter", "month"]
+Gaps = Literal["refuse", "keep"]
 BLOCK = 4_096
 """Units looked at together: their rows stay in cache."""
 SPAN = 100_000
 """Whole numbers within this range are looked up in a table."""
+_DIGITS, _YEAR = re.compile(r"\d+"), re.compile(r"\s*\d{4}(?!\d)")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,18 +69,18 @@ class Layout:
         return own, differ
 
 
-def layout(unit: pd.Series, time: pd.Series, frequency: Frequency) -> Layout:
+def layout(unit: pd.Series, time: pd.Series, frequency: Frequency, gaps: Gaps = "refuse") -> Layout:
     """The layout of rows with these unit and period labels (`panel` says which).
 
-    Raises UserError: missing_label, duplicate_cell, time_gap.
+    Raises UserError: missing_label, duplicate_cell, time_gap, time_unordered.
     """
     codes, units, run = _units(unit)
     if run and len(unit) == len(units) * run:
         first = time.iloc[:run]
-        at, times = _periods(first, frequency)
+        at, times = _periods(first, frequency, gaps)
         if len(times) == run and bool((at == np.arange(run)).all()) and _repeats(time, first, len(units)):
             return Layout(units=units, times=tuple(times), cell=None)
-    at, times = _periods(time, frequency)
+    at, times = _periods(time, frequency, gaps)
     cell = codes.astype(np.int64) if run == 0 else np.repeat(np.arange(len(units)), run)
     cell *= len(times)
     cell += at
@@ -137,20 +140,46 @@ def _repeats(time: pd.Series, first: pd.Series, n: int) -> bool:
     return bool((codes.reshape(n, -1) == codes[: len(first)]).all())
 
 
-def _periods(column: pd.Series, frequency: Frequency) -> tuple[np.ndarray, list[Any]]:
+def _periods(column: pd.Series, frequency: Frequency, gaps: Gaps) -> tuple[np.ndarray, list[Any]]:
     """Index of every row's period and the ordered labels."""
     codes, labels = _codes(column)
     if len(codes) and codes.min() < 0:
         raise UserError("missing_label", column=str(column.name), n=int((codes < 0).sum()))
     plain: list[Any] = [v.item() if isinstance(v, np.generic) else v for v in labels]
+    if all(isinstance(v, float) and v.is_integer() for v in plain):
+        plain = [int(v) for v in plain]
     numbers = [n for v in plain if (n := ordinal(v, frequency)) is not None]
     known = len(numbers) == len(plain)
-    order = sorted(range(len(plain)), key=(numbers if known else plain).__getitem__)
-    if known:
+    keys = numbers if known else _keys(column, plain)
+    order = sorted(range(len(plain)), key=keys.__getitem__)
+    if known and gaps == "refuse":
         _contiguous(numbers, frequency)
     rank = np.empty(len(plain), dtype=np.int64)
     rank[order] = np.arange(len(plain))
     return (codes if bool((rank == np.arange(len(rank))).all()) else rank[codes]), [plain[i] for i in order]
+
+
+def _keys(column: pd.Series, labels: list[Any]) -> list[Any]:
+    """What puts labels in order that are no periods of the frequency.
+
+    Ordered categories by their order; numbers (also as text) and dates by their value; text by the numbers in it where
+    they all have one form that begins with a year ("2003H1"), or that counts on ("wave 1"). Raises time_unordered.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+        return [column.cat.categories.get_loc(v) for v in labels]
+    if not any(isinstance(v, str) for v in labels):
+        if len({isinstance(v, (int, float)) for v in labels}) == 1:
+            return labels
+    elif all(isinstance(v, str) for v in labels):
+        forms = {_DIGITS.sub("#", v.strip()) for v in labels}
+        found = [tuple(int(d) for d in _DIGITS.findall(v)) for v in labels]
+        if forms == {"#"} or forms == {"#.#"}:
+            return [float(v) for v in labels]
+        dated = all(_YEAR.match(v) for v in labels)
+        counted = all(len(f) == 1 for f in found) and max(found)[0] - min(found)[0] == len(found) - 1
+        if len(forms) == 1 and (dated or counted):
+            return found
+    raise UserError("time_unordered", column=str(column.name), found=[str(v) for v in labels[:4]])
 
 
 def _codes(column: pd.Series) -> tuple[np.ndarray, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import NEVER, Dropped, Panel, UserError
-from .layout import BLOCK, Frequency, Layout, layout, ordinal
+from .layout import BLOCK, Frequency, Gaps, Layout, layout, ordinal
 
 
 def panel(
@@ -29,6 +29,7 @@ def panel(
     strata: str | None = None,
     frequency: Frequency = "year",
     missing: Literal["drop_unit", "keep"] = "drop_unit",
+    gaps: Gaps = "refuse",
     exposure_unit: str = "",
     outcome_unit: str = "",
     origins: Sequence[str] = (),
@@ -38,15 +39,18 @@ def panel(
     """Build a Panel from one row per unit and time.
 
     unit, time   columns of the unit's name and of the period label: a year (1984), "2023Q1" or "2023-01" according
-                 to `frequency`; other labels are only ordered. Every period between first and last must occur
+                 to `frequency`; every one between first and last must occur. Other numbers, dates, text that begins
+                 with a year or counts ("wave 1") and ordered categories are only put in order
     outcome      column, or columns (the first is the primary outcome)
     cohort       column with the label of the first treated period, constant within a unit; missing (NA, None, NaN)
-                 = never treated. A label after the last period = not yet treated throughout
+                 = never treated. A period after the last = not yet treated throughout
     exposure     positive denominators;  completeness: share of final cases known, in (0, 1]
     covariates, weight, cluster, dose, strata   further columns; cluster, dose and strata constant within a unit.
                  Without `cluster` every unit is its own
     missing      "drop_unit": units not observed (outcome, exposure, covariate) in every period leave, with the reason
                  in `Panel.dropped`; "keep": their cells are NaN
+    gaps         "refuse", or "keep" where the survey itself skips years (2003, 2004, 2007): periods are the observed
+                 ones, event times count those, and a start between two of them is at the later one
     dropped      units that left earlier, put at the head of the ledger
 
     Units stand in the order of their first row (of the categories, for a categorical column): never sorted by a
@@ -55,17 +59,19 @@ def panel(
     A row costs about 10 ns where rows come unit by unit and 100-200 ns where they are shuffled with text labels; the
     frame is never sorted or copied.
 
-    Raises UserError: unknown_column, empty_panel, missing_label, duplicate_cell, time_gap, cohort_unreadable (also a
-    first year with a fraction), cohort_zero (0 or "" instead of NA), cohort_is_treatment (a 0/1 column of treatment
+    Raises UserError: unknown_column, empty_panel, missing_label, duplicate_cell, duplicate_column,
+    time_gap, time_unordered, cohort_unreadable (also a first year with a fraction), cohort_zero (0, −1, ∞ or "" instead
+    of NA), cohort_is_treatment (a 0/1 column of treatment
     instead of the first treated period), treatment_switches_off, not_numeric, negative_weight, bad_completeness,
     varies_within_unit.
     Not for repeated cross-sections: every row must belong to a unit that is followed.
     """
     outcomes = (outcome,) if isinstance(outcome, str) else tuple(outcome)
+    covariates = (covariates,) if isinstance(covariates, str) else tuple(covariates)
     values = (*outcomes, *covariates, *(c for c in (exposure, completeness, weight) if c))
     constants = tuple(c for c in (cluster, dose, strata) if c)
     _known(frame, (unit, time, cohort, *values, *constants))
-    rows = layout(frame[unit], frame[time], frequency)
+    rows = layout(frame[unit], frame[time], frequency, gaps)
     wide = {name: rows.wide(_numeric(frame[name], name)) for name in dict.fromkeys(values)}
     start = _start(frame[cohort], rows, frequency)
     fixed = {name: _constant(frame[name], rows) for name in constants}
@@ -76,7 +82,7 @@ def panel(
         told = sorted({_REASONS[r] for r in np.unique(reasons)})
         raise UserError("empty_panel", n=len(start), reasons=[{"key": f"dropped.{r}"} for r in told])
     kept = _names(rows.units if keep.all() else rows.units[keep])
-    groups, names = _groups(*fixed[cluster], keep) if cluster else (np.arange(len(kept)), kept)
+    groups, names = _groups(*fixed[cluster], keep, cluster) if cluster else (np.arange(len(kept)), kept)
     return Panel(
         units=kept,
         times=rows.times,
@@ -89,7 +95,7 @@ def panel(
         weight=_optional(wide, weight, keep),
         covariates={name: _held(wide[name], keep) for name in covariates},
         dose=None if dose is None else _held(_dose(*fixed[dose], dose), keep),
-        strata=None if strata is None else _held(_groups(*fixed[strata], keep)[0].astype(np.int64, copy=False)),
+        strata=None if strata is None else _held(_groups(*fixed[strata], keep, strata)[0].astype(np.int64, copy=False)),
         dropped=(*dropped, *_ledger(rows.units, reasons)),
         synthetic=synthetic,
         origins=tuple(origins),
@@ -123,7 +129,9 @@ def _names(labels: np.ndarray) -> tuple[str, ...]:
 def _known(frame: pd.DataFrame, columns: Sequence[str]) -> None:
     for name in columns:
         if name not in frame.columns:
-            raise UserError("unknown_column", column=name, known=[str(c) for c in frame.columns])
+            raise UserError("unknown_column", column=str(name), known=[str(c) for c in frame.columns])
+        if isinstance(frame[name], pd.DataFrame):
+            raise UserError("duplicate_column", column=str(name), n=frame[name].shape[1])
     if not len(frame):
         raise UserError("empty_panel", n=0, reasons="–")
 
@@ -178,26 +186,59 @@ def _start(column: pd.Series, rows: Layout, frequency: Frequency) -> np.ndarray:
     _no_indicator(column, rows)
     codes, values = _distinct(*_constant(column, rows))
     times = rows.times
-    position, first = {t: i for i, t in enumerate(times)}, ordinal(times[0], frequency)
+    position = {t: i for i, t in enumerate(times)}
+    numbers = [ordinal(t, frequency) for t in times]
     index = np.full(len(values) + 1, NEVER, dtype=np.int64)
     for i, value in enumerate(values):
-        if value in ("", 0) or value in (np.inf, "0"):
+        if value not in times[1:] and _stands_for_never(value, times[0]):
             raise UserError("cohort_zero", value=str(value), n=int((codes == i).sum()))
-        number = ordinal(value, frequency)
-        found = position.get(value, None if number is None or first is None else number - first)
+        found = position.get(value)
+        if found is None and (number := ordinal(value, frequency)) is not None and None not in numbers:
+            found = _placed(number, numbers)
+        if found is None:
+            found = _outside(value, times)
         if found is None:
             raise UserError("cohort_unreadable", value=str(value), first=times[0], last=times[-1])
-        index[i] = max(int(found), 0)
+        index[i] = found
     return index[codes]
+
+
+def _stands_for_never(value: Any, first: Any) -> bool:
+    """Codes that other programs write for never: 0, "", infinity, a negative number before the first period."""
+    if isinstance(value, str):
+        return value.strip() in ("", "0")
+    if isinstance(value, (int, float)):
+        return value == 0 or value in (np.inf, -np.inf) or (value < 0 and not (_number(first) and first < value))
+    return False
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
+def _placed(number: int, numbers: Sequence[Any]) -> int:
+    """Index of the first period not before the running number; 0 before the first, T and more after the last."""
+    after = number - numbers[-1]
+    return len(numbers) - 1 + after if after > 0 else int(np.searchsorted(numbers, number))
+
+
+def _outside(value: Any, times: tuple[Any, ...]) -> int | None:
+    """T for a number or date after the last period, 0 before the first, None where it is neither."""
+    if isinstance(value, str) or isinstance(times[0], str) or _number(value) != _number(times[0]):
+        return None
+    try:
+        return len(times) if value > times[-1] else 0 if value < times[0] else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _no_indicator(column: pd.Series, rows: Layout) -> None:
     """Refuse a 0/1 column of treatment in the place of the first treated period; tell where it switches off."""
-    if column.dtype == bool or (isinstance(column.dtype, np.dtype) and column.dtype.kind in "iuf"):
-        values = column.to_numpy()
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        values = column.to_numpy(dtype=float, na_value=np.nan)
         if values[:1].tolist() not in ([0], [1]) or not np.isin(values[~pd.isna(values)], (0, 1)).all():
             return
-        on = rows.wide(values.astype(float))
+        on = rows.wide(values)
         if not ((on == 0).any() and (on == 1).any()) or {0, 1} <= set(rows.times):
             return
         off = (np.diff(on, axis=1) < 0).any(axis=1)
@@ -265,10 +306,12 @@ def _reasons(
     return reasons
 
 
-def _groups(own: np.ndarray, labels: np.ndarray | None, keep: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+def _groups(
+    own: np.ndarray, labels: np.ndarray | None, keep: np.ndarray, name: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Codes and names of the groups of the kept units, in order of first appearance; missing is an error."""
     inside = own if keep.all() else own[keep]
     codes, used = pd.factorize(inside if labels is None else np.where(inside < 0, np.nan, inside))
     if (codes < 0).any():
-        raise UserError("missing_label", column="cluster", n=int((codes < 0).sum()))
+        raise UserError("missing_label", column=name, n=int((codes < 0).sum()))
     return codes, _names(np.asarray(used) if labels is None else labels[used.astype(int)])

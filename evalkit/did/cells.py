@@ -100,9 +100,10 @@ def selection(panel: Panel, design: Design) -> Selection:
     if design.base != "universal":
         raise UserError("base_not_universal", base=design.base)
     keep_time, notes = sampled_periods(panel, design)
-    cohort, keep_unit, stop = _comparison(panel, design)
+    cohort, keep_unit, last = _comparison(panel, design)
+    stop = last if last == panel.n_periods else last - design.anticipation
     keep_time = keep_time & (np.arange(panel.n_periods) < stop)
-    treated = cohort < stop
+    treated = cohort < last
     always = treated & (cohort - design.anticipation <= np.flatnonzero(keep_time)[0])
     if (always & keep_unit).any():
         notes.append("path.note.always_treated")
@@ -128,6 +129,7 @@ def sampled_periods(panel: Panel, design: Design) -> tuple[np.ndarray, list[str]
 
 
 def _comparison(panel: Panel, design: Design) -> tuple[np.ndarray, np.ndarray, int]:
+    """Cohorts (N,), units to keep (N,), and the cohort from which on units only compare: the last one, or T."""
     cohort = np.minimum(panel.cohort.astype(np.int64), panel.n_periods)
     never = cohort >= panel.n_periods
     if design.control == "never" and not never.any():
@@ -136,7 +138,7 @@ def _comparison(panel: Panel, design: Design) -> tuple[np.ndarray, np.ndarray, i
         return cohort, np.ones(panel.n_units, dtype=bool), panel.n_periods
     if len(np.unique(cohort[~never])) < 2:
         raise UserError("no_not_yet_treated", cohorts=len(np.unique(cohort[~never])))
-    return cohort, ~never, int(cohort[~never].max()) - design.anticipation
+    return cohort, ~never, int(cohort[~never].max())
 
 
 def base_of(cohort: np.ndarray, treated: np.ndarray, keep_time: np.ndarray, design: Design) -> np.ndarray:

@@ -91,6 +91,14 @@ class FirstStage(Reader):
         return all(bool((x[at][:, self.times] == x[at][:, self.times[:1]]).all()) for at in first)
 
     @property
+    def some_without_baseline(self) -> bool:
+        """True where a unit is seen under treatment only, and so tells nothing."""
+        if self._observed is None:
+            return False
+        seen = (self.take(self._observed, self.order[a:b]) for a, b in zip(self.starts, self.ends))
+        return any((~s[:, free].any(axis=1)).any() for s, free in zip(seen, self.untreated))
+
+    @property
     def width(self) -> int:
         """p: periods and covariate columns."""
         t = len(self.times)

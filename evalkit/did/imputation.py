@@ -50,6 +50,7 @@ def _fit(method: str, panel: Panel, design: Design, sources: tuple[str, ...]) ->
     for outcome in outcomes_of(panel, design):
         stage = FirstStage(panel, design, laid, outcome)
         rows, lost = _rows(stage, laid, design, method)
+        notes += ["path.note.always_treated"] if stage.some_without_baseline else []
         refused += [*laid.refusals(panel, outcome), *_lost(panel, stage, lost, outcome)]
         if not len(rows.cohort):
             continue

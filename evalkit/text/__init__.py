@@ -88,7 +88,7 @@ def _said(value: Any, lang: str) -> Any:
     if is_names(value):
         return local(value, lang)
     if isinstance(value, (list, tuple)):
-        return t("common.list_separator", lang).join(str(_said(v, lang)) for v in value)
+        return t("common.list_separator", lang).join(f"{_said(v, lang)}" for v in value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _Number(value)
     return value

@@ -248,3 +248,63 @@ def test_two_runs_of_one_unit_are_one_unit() -> None:
     split = pd.concat([frame.iloc[3:], frame.iloc[:3]])
     _same(build(frame, frequency="year"), build(split, frequency="year"))
     assert refused(pd.concat([frame, frame.iloc[:6]]), frequency="year") == "duplicate_cell"
+
+
+def waves(labels, starts, **options):
+    """Three units over the periods `labels`, starting at `starts`."""
+    rows = [(u, t, float(i + j), g) for i, (u, g) in enumerate(zip("abc", starts)) for j, t in enumerate(labels)]
+    frame = pd.DataFrame(rows, columns=["unit", "time", "y", "start"])
+    return build(frame, frequency="year", **options)
+
+
+@pytest.mark.parametrize(
+    ("labels", "start"),
+    [
+        (["8", "9", "10", "11"], "10"),
+        (["wave 8", "wave 9", "wave 10", "wave 11"], "wave 10"),
+        (["2003年8月", "2003年9月", "2003年10月", "2003年11月"], "2003年10月"),
+        ([-2, -1, 0, 1], 0),
+        ([2003.0, 2004.0, 2005.0, 2006.0], 2005),
+    ],
+)
+def test_labels_are_ordered_by_the_numbers_in_them(labels, start) -> None:
+    """Text labels follow the numbers they hold, not the alphabet, and zero may be a period like another."""
+    panel = waves(labels, [start, None, None])
+    assert [str(t) for t in panel.times] == [str(t).removesuffix(".0") for t in labels]
+    assert panel.cohort[0] == 2
+
+
+def test_labels_without_an_order_are_refused() -> None:
+    """Text that says no order ("Q42010") is refused; as an ordered category it is taken in that order."""
+    labels = ["Q42010", "Q12011", "Q22011"]
+    with pytest.raises(UserError, match="time_unordered"):
+        waves(labels, ["Q12011", None, None])
+    frame = pd.DataFrame([(u, t, 1.0, g) for u, g in (("a", "Q12011"), ("b", None)) for t in labels])
+    frame.columns = ["unit", "time", "y", "start"]
+    frame["time"] = pd.Categorical(frame["time"], categories=labels, ordered=True)
+    panel = build(frame)
+    assert (panel.times, panel.cohort[0]) == (tuple(labels), 1)
+
+
+def test_surveys_that_skip_years_on_request() -> None:
+    """With gaps="keep" periods are those observed, and a start between two of them is at the later one."""
+    with pytest.raises(UserError, match="time_gap"):
+        waves([2003, 2004, 2007, 2010], [2007, 2006, None])
+    panel = waves([2003, 2004, 2007, 2010], [2007, 2006, 2012], gaps="keep")
+    assert panel.times == (2003, 2004, 2007, 2010)
+    assert list(panel.cohort) == [2, 2, 5]
+
+
+@pytest.mark.parametrize("never", [0, -1, np.inf, -np.inf])
+def test_codes_for_never_are_refused_whatever_the_times(never) -> None:
+    """Zero, a negative number and infinity are no first treated period where times are plain numbers."""
+    with pytest.raises(UserError, match="cohort_zero"):
+        waves([1, 2, 3], [2, never, never])
+    assert waves([1, 2, 3], [2, 9, 9]).cohort.tolist() == [1, 3, 3]
+
+
+def test_two_columns_of_one_name(long: pd.DataFrame) -> None:
+    """A column name that stands twice is refused, and a treatment mark of a nullable type is told from a start."""
+    assert refused(pd.concat([long, long[["y"]]], axis=1)) == "duplicate_column"
+    marked = long.assign(start=((long["unit"] == "z") & (long["time"] >= "2023Q3")).astype("Int64"))
+    assert refused(marked) == "cohort_is_treatment"
