@@ -10,7 +10,7 @@ from scipy.special import stdtr, stdtrit
 
 from ..core import EffectPath, Panel
 from . import permutation
-from .facts import RowFacts, Share
+from .facts import RowFacts, Share, facts_of, shares_of
 from .fit import Fit
 
 
@@ -43,6 +43,25 @@ class Context:
             "effective_treated": float(self.facts.effective[i, 0]),
             "effective_control": float(self.facts.effective[i, 1]),
         }
+
+
+def context_of(path: EffectPath, fit: Fit, panel: Panel, *, degrees: bool = True) -> Context:
+    """What is known of the rows of `path`, a linear map of the fit's own, before any rule is chosen.
+
+    No placebo re-fits and no studentised p (NaN) yet, and the path as it came; `degrees` as in `facts_of`.
+    """
+    transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
+    shares = shares_of(fit, transform)
+    return Context(
+        path=path,
+        fit=fit,
+        panel=panel,
+        transform=transform,
+        shares=shares,
+        facts=facts_of(path, shares, degrees=degrees),
+        placebos=None,
+        studentised=np.full(len(path), np.nan),
+    )
 
 
 def refused(key: str) -> str:

@@ -20,8 +20,8 @@ import numpy as np
 
 from ..core import MONEY_DF, Design, EffectPath, Inference, Panel, Shares, UserError, frozen_array
 from . import permutation, replicated, requested, size, studentised
-from .context import Context, refused, t_interval
-from .facts import RowFacts, Share, covariance_of, facts_of, shares_of, usual_vcov
+from .context import Context, context_of, refused, t_interval
+from .facts import RowFacts, Share, covariance_of, shares_of, usual_vcov
 from .fit import Fit
 from .parts import RULES, part_of
 from .registry import fit_of
@@ -67,9 +67,8 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         return replicated.attach(path, fit, panel, method)
     if method in replicated.RULES:
         raise UserError("did_rule_by_replication", rule=method, method=path.method)
-    transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
-    shares = shares_of(fit, transform)
-    facts = facts_of(path, shares, degrees=method in DEGREES)
+    context = context_of(path, fit, panel, degrees=method in DEGREES)
+    shares, facts = context.shares, context.facts
     rule = method if method in RULES else "cr3" if method == "auto" else "cr1"
     scores, vcov = covariance_of(shares, rule)
     path = replace(
@@ -80,18 +79,14 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         inference=(),
         shares=_with_covariance(path, fit, rule),
     )
-    context = Context(
+    context = replace(
+        context,
         path=path,
-        fit=fit,
-        panel=panel,
-        transform=transform,
-        shares=shares,
-        facts=facts,
         placebos=_placebos(path, panel, facts, method),
         studentised=_studentised(path, fit, panel, shares, facts, method),
     )
     if method == "usual" and fit.regressions:
-        path = replace(path, vcov=frozen_array(usual_vcov(fit, transform)), scores=None, vcov_rule="usual")
+        path = replace(path, vcov=frozen_array(usual_vcov(fit, context.transform)), scores=None, vcov_rule="usual")
         context = replace(context, path=path)
     rows = tuple(_row(context, i, method) for i in range(len(path)))
     return replace(path, inference=rows)

@@ -23,8 +23,8 @@ import numpy as np
 
 from ..core import MONEY_DF, EffectPath, Inference, Panel, frozen_array
 from . import permutation, requested
-from .context import Context, refused, t_interval
-from .facts import Share, facts_of, shares_of
+from .context import Context, context_of, refused, t_interval
+from .facts import Share
 from .fit import Fit
 from .moving_block import LONG, moving_block
 from .synthetic_part import RULES, SyntheticPart
@@ -37,26 +37,15 @@ def replicates(fit: Fit) -> bool:
 
 def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
     """Inference of `path`, a linear map of the rows of a synthetic estimator's fit."""
-    transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
-    shares = shares_of(fit, transform)
-    facts = facts_of(path, shares)
-    rule = _rule(shares, method)
-    scores, vcov = (None, None) if rule is None else _covariance(shares, rule)
+    context = context_of(path, fit, panel)
+    rule = _rule(context.shares, method)
+    scores, vcov = (None, None) if rule is None else _covariance(context.shares, rule)
     terms = tuple(
-        replace(t, n_treated_clusters=int(n)) if n else t for t, n in zip(path.terms, facts.treated)
+        replace(t, n_treated_clusters=int(n)) if n else t for t, n in zip(path.terms, context.facts.treated)
     )  # of an aggregate those of all its cohorts
     path = replace(path, terms=terms, scores=scores, vcov=vcov, vcov_rule=rule or "", inference=())
     placebos = permutation.placebos(panel, path.method, path.design) if method == "permutation" else None
-    context = Context(
-        path=path,
-        fit=fit,
-        panel=panel,
-        transform=transform,
-        shares=shares,
-        facts=facts,
-        placebos=placebos,
-        studentised=np.full(len(path), np.nan),
-    )
+    context = replace(context, path=path, placebos=placebos)
     return replace(path, inference=tuple(_row(context, i, method, rule) for i in range(len(path))))
 
 
