@@ -16,7 +16,10 @@ from .fit import Fit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """All that judging one row may need."""
+    """All that judging one row may need.
+
+    rounding  (k,) standard errors that only rounding is left of: the model fits the outcome exactly
+    """
 
     path: EffectPath
     fit: Fit
@@ -26,6 +29,7 @@ class Context:
     facts: RowFacts
     placebos: permutation.Placebos | None
     studentised: np.ndarray
+    rounding: np.ndarray
 
     def std_error(self, i: int) -> float:
         """Root of the row's variance under the path's rule."""
@@ -48,7 +52,7 @@ class Context:
 def context_of(path: EffectPath, fit: Fit, panel: Panel, *, degrees: bool = True) -> Context:
     """What is known of the rows of `path`, a linear map of the fit's own, before any rule is chosen.
 
-    No placebo re-fits and no studentised p (NaN) yet, and the path as it came; `degrees` as in `facts_of`.
+    No placebo re-fits, studentised p (NaN) and rounding (0) yet, and the path as it came; `degrees` as in `facts_of`.
     """
     transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
     shares = shares_of(fit, transform)
@@ -61,6 +65,7 @@ def context_of(path: EffectPath, fit: Fit, panel: Panel, *, degrees: bool = True
         facts=facts_of(path, shares, degrees=degrees),
         placebos=None,
         studentised=np.full(len(path), np.nan),
+        rounding=np.zeros(len(path)),
     )
 
 

@@ -50,6 +50,21 @@ def test_one_treated_or_control_cluster_is_not_testable(count_panel, estimator, 
         assert 1 <= inference.extra["placebo_rank"] <= 21
 
 
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+@pytest.mark.parametrize("estimator", ["twfe", "event_study", "att_gt", "imputation"])
+def test_an_outcome_that_the_model_fits_exactly_is_not_judged(linear_panel, estimator, scale):
+    """Rounding is no uncertainty: no p-value from it, in whatever unit; a millionth of noise is judged as ever."""
+    panel = linear_panel()
+    exact = scale * (np.arange(panel.n_units)[:, None] + 0.3 * np.arange(panel.n_periods) + 1.5 * panel.treated)
+    noise = scale * 1e-6 * np.random.default_rng(1).normal(size=exact.shape)
+    for outcome, judged in ((exact, False), (exact + noise, True)):
+        path = getattr(did, estimator)(replace(panel, outcomes={"y": outcome}), Design(seed=1))
+        overall = did.inference(path.combine("overall"), panel) if len(path) > 1 else path
+        found = did.inference(overall, replace(panel, outcomes={"y": outcome})).inference[0]
+        assert (found.p_value is not None) == judged
+        assert judged or found.refused == "inference.refused.no_variation"
+
+
 def test_many_units_of_one_cluster_are_still_one_cluster(count_panel):
     """Firms enrolled in one batch are one treated cluster: not testable, however many they are."""
     panel = count_panel(n=60, clusters=12)
