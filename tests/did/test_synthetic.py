@@ -261,6 +261,20 @@ def test_placebos_scale_by_size():
     assert errors[0] > 1.5 * errors[1]
 
 
+def test_placebos_are_never_scaled_down():
+    """A large treated unit among small ones keeps the placebo error of its panel: it is not taken to be calmer."""
+    rng = np.random.default_rng(4)
+    exposure = np.exp(np.r_[[np.log(50_000.0)] * 2, rng.normal(4, 0.7, 30)])[:, None] * np.ones((1, 12))
+    panel = build_panel(
+        {"y": rng.normal(0, 1, (32, 12)) / np.sqrt(exposure / 20)}, [8, 8] + [NEVER] * 30, exposure=exposure
+    )
+    errors = [
+        did.inference(did.synthetic_did(p).combine("cohort"), p, "placebo").inference[0].std_error
+        for p in (panel, replace(panel, exposure=None))
+    ]
+    assert errors[0] >= errors[1] * (1 - 1e-12)
+
+
 def test_placebos_of_equal_units_are_not_scaled():
     """With one exposure for all the placebo variance is that without exposure, R's."""
     panel = factor_panel(STAGGERED)
