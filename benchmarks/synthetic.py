@@ -3,9 +3,9 @@
     python benchmarks/synthetic.py --peer V/bin/python --repeats 3
 
 The peer in an environment of its own: python -m venv V && V/bin/pip install diff-diff==3.13.0 (its compiled part must
-load). One cohort, a quarter of the units, treated over the last quarter of the periods; levels, two factors, noise. Both
-sides start at the long frame, and the clock holds panel, weights, estimate and standard error with the same number of
-replications; our parts are also given one by one. We enumerate no placebos here.
+load). One cohort, a quarter of the units, treated over the last quarter of the periods; levels, two factors, noise.
+Both sides start at the long frame, and the clock holds panel, weights, estimate and standard error with the same number
+of replications; our parts are also given one by one. We enumerate no placebos here.
 
 gap: difference of the estimates;  se_ratio: ours / the peer's (draws differ, save for the jackknife)
 unit_objective, time_objective   |A x − b|²/n + ζ²|x|² at our weights, the peer's less ours beside it, and how far ours
@@ -41,7 +41,8 @@ def objective(a, b, x, ridge):
     return float(left @ left / len(a) + ridge**2 * (x @ x))
 def objectives(unit, time):
     ridge = sigma * (treated * (given_t - start)) ** 0.25
-    return [objective(past.T, y[:treated, :start].mean(axis=0), unit, ridge), objective(past, later, time, 1e-6 * sigma)]
+    mean = y[:treated, :start].mean(axis=0)
+    return [objective(past.T, mean, unit, ridge), objective(past, later, time, 1e-6 * sigma)]
 """
 OURS = """
 import evalkit

@@ -4,8 +4,9 @@
 
 The router's own inference of the overall effect (placebo variance scaled up by a + b/exposure, t(comparison units − 1))
 at a true zero, and with the scaling left out for comparison. That it is never scaled down was chosen on seeds from
-10,001, where scaling both ways rejected 10.6 ± 1.4 % with the largest treated; here seeds begin at 20,001. 21 cities, log rates of Poisson counts, insured counts of the cities unless said, treatment from
-quarter 13 of 20, AR(0.8) city shocks of standard deviation 0.1:
+10,001, where scaling both ways rejected 10.6 ± 1.4 % with the largest treated; here seeds begin at 20,001. 21 cities,
+log rates of Poisson counts, insured counts of the cities unless said, treatment from quarter 13 of 20, AR(0.8) city
+shocks of standard deviation 0.1:
 
     sample       the sample's city programme (8 of 21 cities, its own generator)
     equal        every city of one size, 8 treated at random

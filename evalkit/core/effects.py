@@ -319,7 +319,11 @@ class EffectPath:
 
 
 def _merged(terms: tuple[Term, ...], index: list[int], axis: str, key: tuple[str, Any], weight: float) -> Term:
-    """The label of combined rows: what they share, and the sums or maxima of their counts."""
+    """The label of combined rows: what they share, and the sums or maxima of their counts.
+
+    Cohorts are different units, so their treated add up; so do their treated clusters, where clusters hold one cohort
+    each (`did.inference` counts them once where they do not).
+    """
     rows, (outcome, value) = [terms[i] for i in index], key
     return replace(
         rows[0],
@@ -331,7 +335,15 @@ def _merged(terms: tuple[Term, ...], index: list[int], axis: str, key: tuple[str
         time=value if axis == "calendar" else None,
         n_obs=sum(t.n_obs for t in rows),
         n_units=max(t.n_units for t in rows),
-        n_treated=max(t.n_treated for t in rows),
+        n_treated=_over_cohorts(rows, "n_treated"),
         n_clusters=max(t.n_clusters for t in rows),
-        n_treated_clusters=max(t.n_treated_clusters for t in rows),
+        n_treated_clusters=_over_cohorts(rows, "n_treated_clusters"),
     )
+
+
+def _over_cohorts(rows: list[Term], name: str) -> int:
+    """Sum over cohorts of the largest count of each; the largest of all where rows are of no one cohort."""
+    most: dict[Any, int] = {}
+    for t in rows:
+        most[t.cohort] = max(most.get(t.cohort, 0), getattr(t, name))
+    return max(most.values()) if None in most else sum(most.values())

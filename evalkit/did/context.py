@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,7 @@ def context_of(path: EffectPath, fit: Fit, panel: Panel, *, degrees: bool = True
     No placebo re-fits, studentised p (NaN) and rounding (0) yet, and the path as it came; `degrees` as in `facts_of`.
     """
     transform = np.eye(len(fit.path)) if path.transform is None else np.asarray(path.transform)
+    path = _counted(path, panel)
     shares = shares_of(fit, transform)
     return Context(
         path=path,
@@ -67,6 +68,28 @@ def context_of(path: EffectPath, fit: Fit, panel: Panel, *, degrees: bool = True
         studentised=np.full(len(path), np.nan),
         rounding=np.zeros(len(path)),
     )
+
+
+def _counted(path: EffectPath, panel: Panel) -> EffectPath:
+    """The path with treated clusters that hold several cohorts counted once in rows combined over these."""
+    if path.transform is None or len(panel.cluster_names) == panel.n_units:
+        return path
+    treated = panel.ever_treated
+    cluster, cohort = np.unique(np.stack([panel.cluster[treated], panel.cohort[treated]]), axis=1)
+    if len(np.unique(cluster)) == len(cluster):
+        return path
+    terms = []
+    for term in path.terms:
+        inside = np.ones(len(cohort), dtype=bool)
+        if term.event_time is not None:
+            inside = (cohort + term.event_time >= 0) & (cohort + term.event_time < panel.n_periods)
+        elif term.time is not None:
+            inside = cohort <= panel.times.index(term.time)
+        elif term.cohort is not None:
+            inside = cohort == panel.times.index(term.cohort)
+        once = len(np.unique(cluster[inside]))
+        terms.append(replace(term, n_treated_clusters=min(term.n_treated_clusters, once)))
+    return replace(path, terms=tuple(terms))
 
 
 def refused(key: str) -> str:

@@ -70,7 +70,7 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
     if method in replicated.RULES:
         raise UserError("did_rule_by_replication", rule=method, method=path.method)
     context = context_of(path, fit, panel, degrees=method in DEGREES)
-    shares, facts = context.shares, context.facts
+    path, shares, facts = context.path, context.shares, context.facts
     rule = method if method in RULES else "cr3" if method == "auto" else "cr1"
     scores, vcov = covariance_of(shares, rule)
     path = replace(
@@ -131,7 +131,8 @@ def _rounding(path: EffectPath, panel: Panel) -> np.ndarray:
     size = {t.outcome: 1.0 for t in path.terms}
     if not path.is_count:
         size = {name: _largest(panel.matrix(name)) for name in size}
-    return EXACT * np.array([size[t.outcome] for t in path.terms]) * (path.mu0 if _averted(path) else 1.0)
+    found = EXACT * np.array([size[t.outcome] for t in path.terms])
+    return found if path.mu0 is None or not _averted(path) else np.asarray(found * path.mu0)
 
 
 def _largest(values: np.ndarray) -> float:
@@ -140,7 +141,7 @@ def _largest(values: np.ndarray) -> float:
 
 
 def _averted(path: EffectPath) -> bool:
-    return path.mu0 is not None and any(t.measure in ("averted", "rate") for t in path.terms)
+    return any(t.measure in ("averted", "rate") for t in path.terms)
 
 
 def _row(context: Context, i: int, method: str) -> Inference:

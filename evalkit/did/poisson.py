@@ -57,7 +57,7 @@ def fit_poisson(y: np.ndarray, offset: np.ndarray, x: np.ndarray, unit: np.ndarr
     cases = np.add.reduceat(y, starts)
     beta = np.zeros(x.shape[1])
     value, log_unit, mu = _concentrate(beta, y, offset, scaled, starts, lengths, cases)
-    for done in range(MAX_STEPS):
+    for _ in range(MAX_STEPS):
         centred = within(scaled, unit, mu)
         step = _bread(centred, mu) @ (centred.T @ (y - mu))
         decrement = float(step @ (centred.T @ (y - mu)))
@@ -71,7 +71,7 @@ def fit_poisson(y: np.ndarray, offset: np.ndarray, x: np.ndarray, unit: np.ndarr
         value, log_unit, mu = new
         if decrement < 1e-10:
             return PoissonFit(beta=beta / np.where(scale > 0, scale, 1.0), log_unit=log_unit, mu=mu)
-    raise UserError("poisson_not_converged", steps=done + 1)
+    raise UserError("poisson_not_converged", steps=MAX_STEPS)
 
 
 def _bread(centred: np.ndarray, mu: np.ndarray) -> np.ndarray:

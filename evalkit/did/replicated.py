@@ -37,7 +37,7 @@ def replicates(fit: Fit) -> bool:
 def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
     """Inference of `path`, a linear map of the rows of a synthetic estimator's fit."""
     context = context_of(path, fit, panel)
-    rule = _rule(context.shares, method)
+    path, rule = context.path, _rule(context.shares, method)
     scores, vcov = (None, None) if rule is None else _covariance(context.shares, rule)
     terms = tuple(
         replace(t, n_treated_clusters=int(n)) if n else t for t, n in zip(path.terms, context.facts.treated)

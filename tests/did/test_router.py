@@ -148,6 +148,28 @@ def test_every_key_of_every_result_has_words(count_panel, linear_panel):
     assert not missing
 
 
+@pytest.mark.parametrize("estimator", ["att_gt", "imputation", "etwfe", "sunab"])
+@pytest.mark.parametrize("crossed", [False, True])
+def test_aggregates_count_the_treated_of_all_their_cohorts(linear_panel, estimator, crossed):
+    """Treated units of several cohorts add up; a cluster with two cohorts counts once: as in the pooled event study."""
+    panel = linear_panel()
+    n = panel.n_units
+    last = panel.n_periods
+    cohort = np.array([last - 3, last - 2, last - 1, NEVER])[np.arange(n) % 4]
+    cluster = (np.arange(n) // 2 if crossed else np.arange(n)).astype(np.int64)
+    names = tuple(f"c{i}" for i in range(cluster.max() + 1))
+    panel = replace(panel, cohort=cohort, cluster=cluster, cluster_names=names)
+    path = getattr(did, estimator)(panel, Design())
+    overall = did.inference(path.combine("overall"), panel).effects()[0]
+    assert overall.n_treated == (cohort < NEVER).sum()
+    assert overall.n_treated_clusters == len(np.unique(cluster[cohort < NEVER]))
+    whole = {t.event_time: t for t in did.event_study(panel, Design()).terms if t.event_time is not None}
+    for term in did.inference(path.combine("event_time"), panel).terms:
+        if term.event_time is not None and term.event_time >= 0:
+            there = whole[term.event_time]
+            assert (term.n_treated, term.n_treated_clusters) == (there.n_treated, there.n_treated_clusters)
+
+
 def test_inference_after_combine_equals_the_static_effect_of_the_same_contrast(linear_panel):
     """Balanced panel, one date, unweighted: mean of lags minus mean of leads is the static effect, se included."""
     panel = linear_panel(n=16)
