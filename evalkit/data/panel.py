@@ -216,7 +216,7 @@ def _number(value: Any) -> bool:
 
 
 def _placed(number: int, numbers: Sequence[Any]) -> int:
-    """Index of the first period that is not before the running number; 0 before the first, T and more after the last."""
+    """Index of the first period not before the running number; 0 before the first, T and more after the last."""
     after = number - numbers[-1]
     return len(numbers) - 1 + after if after > 0 else int(np.searchsorted(numbers, number))
 

@@ -26,6 +26,7 @@ class Context:
     facts: RowFacts
     placebos: permutation.Placebos | None
     studentised: np.ndarray
+    rounding: np.ndarray
 
     def std_error(self, i: int) -> float:
         """Root of the row's variance under the path's rule."""

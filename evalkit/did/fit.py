@@ -145,7 +145,8 @@ def shown(piece: Piece, design: Design) -> Piece:
         [
             t.event_time is None or ((low is None or low <= t.event_time) and (high is None or t.event_time <= high))
             for t in piece.terms
-        ]
+        ],
+        dtype=bool,
     )
     kept = piece.keep(found & inside)
     return kept if found.all() else replace(kept, notes=(*kept.notes, "path.note.unidentified_rows"))

@@ -32,6 +32,8 @@ METHODS = (
 )  # fmt: skip
 DEGREES = ("auto", "cr2", "cr3")
 """Methods that read Satterthwaite degrees of freedom."""
+EXACT = 1e-13
+"""Standard error, relative to the largest outcome, that only rounding is left of."""
 LOW_DF = 4.0
 """Below it a studentised-randomisation p is shown beside the interval, where the design allows one."""
 
@@ -89,6 +91,7 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         facts=facts,
         placebos=_placebos(path, panel, facts, method),
         studentised=_studentised(path, fit, panel, shares, facts, method),
+        rounding=_rounding(path, panel),
     )
     if method == "usual" and fit.regressions:
         path = replace(path, vcov=frozen_array(usual_vcov(fit, transform)), scores=None, vcov_rule="usual")
@@ -128,6 +131,18 @@ def _studentised(
     return np.full(len(path), np.nan)
 
 
+def _rounding(path: EffectPath, panel: Panel) -> np.ndarray:
+    """(k,) standard errors below which a row's residuals are rounding: the model fits the outcome exactly."""
+    size = {t.outcome: 1.0 for t in path.terms}
+    if not path.is_count:
+        size = {name: float(np.nanmax(np.abs(panel.matrix(name)), initial=0.0)) for name in size}
+    return EXACT * np.array([size[t.outcome] for t in path.terms]) * (path.mu0 if _averted(path) else 1.0)
+
+
+def _averted(path: EffectPath) -> bool:
+    return path.mu0 is not None and any(t.measure in ("averted", "rate") for t in path.terms)
+
+
 def _row(context: Context, i: int, method: str) -> Inference:
     estimate, facts = context.path.estimate[i], context.facts
     level = context.path.design.level
@@ -142,6 +157,8 @@ def _row(context: Context, i: int, method: str) -> Inference:
         return requested.few_treated(context, i, method)
     if not facts.testable[i]:
         return _not_testable(context, i)
+    if context.std_error(i) <= context.rounding[i]:
+        return requested.refusal(context, i, "no_variation", "no_variation")
     if method == "wild":
         return requested.wild_bootstrap(context, i)
     if method == "usual":

@@ -53,6 +53,7 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
         facts=facts,
         placebos=placebos,
         studentised=np.full(len(path), np.nan),
+        rounding=np.zeros(len(path)),
     )
     return replace(path, inference=tuple(_row(context, i, method, rule) for i in range(len(path))))
 
