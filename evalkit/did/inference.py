@@ -136,11 +136,10 @@ def _rounding(path: EffectPath, panel: Panel) -> np.ndarray:
     size = {t.outcome: 1.0 for t in path.terms}
     if not path.is_count:
         size = {name: float(np.nanmax(np.abs(panel.matrix(name)), initial=0.0)) for name in size}
-    return EXACT * np.array([size[t.outcome] for t in path.terms]) * (path.mu0 if _averted(path) else 1.0)
-
-
-def _averted(path: EffectPath) -> bool:
-    return path.mu0 is not None and any(t.measure in ("averted", "rate") for t in path.terms)
+    limit = EXACT * np.array([size[t.outcome] for t in path.terms])
+    if path.mu0 is not None and any(t.measure in ("averted", "rate") for t in path.terms):
+        limit = limit * path.mu0
+    return limit
 
 
 def _row(context: Context, i: int, method: str) -> Inference:
