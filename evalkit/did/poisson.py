@@ -57,7 +57,7 @@ def fit_poisson(y: np.ndarray, offset: np.ndarray, x: np.ndarray, unit: np.ndarr
     cases = np.add.reduceat(y, starts)
     beta = np.zeros(x.shape[1])
     value, log_unit, mu = _concentrate(beta, y, offset, scaled, starts, lengths, cases)
-    for _ in range(MAX_STEPS):
+    for done in range(1, MAX_STEPS + 1):
         centred = within(scaled, unit, mu)
         step = _bread(centred, mu) @ (centred.T @ (y - mu))
         decrement = float(step @ (centred.T @ (y - mu)))
@@ -66,7 +66,7 @@ def fit_poisson(y: np.ndarray, offset: np.ndarray, x: np.ndarray, unit: np.ndarr
             step = step / 2
             new = _concentrate(beta + step, y, offset, scaled, starts, lengths, cases)
         if not np.isfinite(new[0]):
-            break
+            raise UserError("poisson_not_converged", steps=done)
         beta = beta + step
         value, log_unit, mu = new
         if decrement < 1e-10:
@@ -164,4 +164,5 @@ def saturated_separation(cells: Cells, rows: Sequence[Row], y: np.ndarray) -> Se
         baseline = positive[own][:, before].any()
         split["zero" if here < 0 and told else "unbounded" if here >= 0 and not baseline else "lost"].append(r)
         keep &= ~rows[r].cells
+    keep &= np.bincount(unit[keep], y[keep], minlength=len(units))[unit] > 0
     return Separation(keep=keep, **{name: tuple(found) for name, found in split.items()})

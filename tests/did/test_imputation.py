@@ -166,3 +166,15 @@ def test_two_stage_aggregates_carry_the_error_of_their_weights(make_panel):
     gmm = did.two_stage(panel, Design(rule="analytic")).combine("overall").std_error[0]
     fixed = did.imputation(panel, Design(rule="analytic")).combine("overall").std_error[0]
     assert gmm != pytest.approx(fixed, rel=1e-6)
+
+
+def test_units_seen_under_treatment_only_are_noted(linear_panel):
+    """A unit without an observed baseline changes no estimate, and the path says that it was left out."""
+    panel = linear_panel(n=12, starts=(4,), treated=5)
+    y = panel.matrix().copy()
+    y[0, :4] = np.nan
+    path = did.imputation(replace(panel, outcomes={"y": y}))
+    assert "path.note.always_treated" in path.notes
+    y[0] = np.nan
+    np.testing.assert_allclose(path.estimate, did.imputation(replace(panel, outcomes={"y": y})).estimate, atol=1e-9)
+    assert "path.note.always_treated" not in did.imputation(panel).notes

@@ -193,3 +193,14 @@ def test_combining_event_times_adds_counts(count_panel):
     assert overall.observed[0] == pytest.approx(path.observed[post].sum())
     assert overall.estimate[0] == pytest.approx(np.log(path.observed[post].sum() / path.mu0[post].sum()), rel=1e-12)
     assert overall.inference[0].std_error > 0
+
+
+def test_units_whose_cases_all_leave_do_not_stay_without_any(count_panel):
+    """A unit whose only cases lie in cells without an expected count leaves with them: the fit has a case per unit."""
+    panel = count_panel(n=6, t=4, starts=(2,), treated=3)
+    y = np.array([[3, 2, 2, 1], [2, 1, 1, 2], [0, 0, 1, 0], [2, 2, 0, 3], [1, 3, 0, 2], [4, 2, 0, 1.0]])
+    full = did.etwfe(replace(panel, outcomes={"cases": y}), family="poisson")
+    y[2, 2] = 0.0
+    without = did.etwfe(replace(panel, outcomes={"cases": y}), family="poisson")
+    assert [t.time for t in full.terms] == [t.time for t in without.terms] == [2003]
+    np.testing.assert_allclose(full.estimate, without.estimate, rtol=1e-9)

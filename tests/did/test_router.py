@@ -360,3 +360,16 @@ def test_an_unknown_estimator_is_told_by_name(linear_panel, call):
     """Every call that takes an estimator's name lists the known ones instead of failing with a KeyError."""
     with pytest.raises(UserError, match="did_unknown_method"):
         call(linear_panel(n=6, treated=3), Design(), estimator="tfwe")
+
+
+@pytest.mark.parametrize("estimator", [did.twfe, did.att_gt, did.imputation])
+@pytest.mark.parametrize("rule", ["auto", "cr1", "cr2", "wild"])
+def test_an_outcome_fitted_exactly_is_not_judged(linear_panel, estimator, rule):
+    """Where only rounding is left of the residuals no standard error, interval or p-value is given."""
+    panel = linear_panel(n=12, starts=(4, 5), treated=6)
+    panel = replace(panel, outcomes={"y": np.where(panel.treated, 1.1, 0.1)})
+    path = estimator(panel, Design(rule=rule))
+    judged = [i for i in path.inference if i.rule != "reference"]
+    assert {i.refused for i in judged} == {"inference.refused.no_variation"}
+    assert all(i.std_error is None and i.p_value is None and i.conf_low is None for i in judged)
+    assert all(has(f"inference.{part}.no_variation", lang) for part in ("refused", "reason") for lang in LANGUAGES)

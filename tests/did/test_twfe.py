@@ -184,3 +184,13 @@ def test_several_outcomes_share_one_joint_covariance(count_panel):
     path = did.twfe(panel, Design(outcomes=("a", "b")))
     assert path.vcov[0, 1] == pytest.approx(2 * path.vcov[0, 0], rel=1e-10)
     np.testing.assert_allclose(path.scores.T @ path.scores, path.vcov)
+
+
+def test_cohorts_close_to_the_last_keep_their_notice(linear_panel):
+    """Without never-treated units, what a cohort does between its notice and its start changes no effect, even where
+    the last cohort has notice by then."""
+    panel = linear_panel(n=12, t=8, starts=(3, 6, 7), treated=12)
+    design, y = Design(anticipation=1), panel.matrix().copy()
+    y[(panel.cohort == 6), 5] += 50.0
+    moved = replace(panel, outcomes={"y": y})
+    assert did.twfe(moved, design).estimate[0] == pytest.approx(did.twfe(panel, design).estimate[0], abs=1e-9)
