@@ -16,9 +16,6 @@ from ..did.influence import keep_periods
 from ..sources import parameter
 from .verdict import verdict
 
-FEW = 2.0
-"""Mean injuries of a batch in the window from which its log rate is used (`methods.md` 1)."""
-
 
 def selection_peak(panel: Panel, design: Design, *outcomes: str) -> Gate:
     """Were the enrolled chosen at a peak? The selection window against the periods before it.
@@ -26,8 +23,8 @@ def selection_peak(panel: Panel, design: Design, *outcomes: str) -> Gate:
     outcomes  all injuries that are recorded, not only those a programme averts: firms are chosen for what is recorded.
               Names that the panel does not have are left out.
     Batches are chosen by their own rate, so every batch counts alike: the change of its log rate from the periods
-    before the window to the window, enrolled against other. Below FEW injuries a batch in the window the Poisson ratio
-    of the same two spans stands in, for logs of small counts mislead.
+    before the window to the window, enrolled against other. Below `peak_min_cases` of the sources a batch in the window
+    the Poisson ratio of the same two spans stands in, for logs of small counts mislead.
     Fails where the interval of the ratio lies above no change: what follows a peak is a return, not an effect. With a
     declared window it is information, for the window is no part of the baseline; without one the last `peak_periods`
     of the sources before the start are examined and a failure is a warning. Not examined (`passed` None) with fewer
@@ -92,7 +89,7 @@ def _rise(panel: Panel, outcomes: list[str], low: int, stop: int) -> str | None:
     """Verdict of the change from the periods before `low` to those from `low` until before `stop`, by batch."""
     spans = _two_spans(panel, outcomes, low, stop)
     try:
-        if spans.outcomes["recorded"][:, 1].mean() < FEW:
+        if spans.outcomes["recorded"][:, 1].mean() < parameter("peak_min_cases").value:
             path = did.ppml(spans, Design(outcomes=("recorded",)))
         else:
             path = did.twfe(did.log_rate(spans), Design())

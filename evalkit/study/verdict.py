@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import ceil, expm1
 
-from scipy import stats
+from scipy.special import stdtrit
 
 from ..core import Effect, Gate, Message, Panel
 from .build import message
@@ -85,7 +85,7 @@ def detectable_rise(effect: Effect | None) -> str:
     """
     if effect is None or not effect.std_error or not effect.df:
         return "–"
-    quantiles = stats.t.ppf([(1 + effect.level) / 2, 0.8], effect.df)
+    quantiles = stdtrit(effect.df, [(1 + effect.level) / 2, 0.8])
     return str(ceil(100 * expm1(float(quantiles.sum()) * effect.std_error)))
 
 
