@@ -71,7 +71,10 @@ def context_of(path: EffectPath, fit: Fit, panel: Panel, *, degrees: bool = True
 
 
 def _counted(path: EffectPath, panel: Panel) -> EffectPath:
-    """The path with treated clusters that hold several cohorts counted once in rows combined over these."""
+    """The path with treated clusters that hold several cohorts counted once in rows combined over these.
+
+    At most those of the cohorts that the panel lets reach the row; fewer where some of their cells had no estimate.
+    """
     if path.transform is None or len(panel.cluster_names) == panel.n_units:
         return path
     treated = panel.ever_treated

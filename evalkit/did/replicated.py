@@ -39,10 +39,7 @@ def attach(path: EffectPath, fit: Fit, panel: Panel, method: str) -> EffectPath:
     context = context_of(path, fit, panel)
     path, rule = context.path, _rule(context.shares, method)
     scores, vcov = (None, None) if rule is None else _covariance(context.shares, rule)
-    terms = tuple(
-        replace(t, n_treated_clusters=int(n)) if n else t for t, n in zip(path.terms, context.facts.treated)
-    )  # of an aggregate those of all its cohorts
-    path = replace(path, terms=terms, scores=scores, vcov=vcov, vcov_rule=rule or "", inference=())
+    path = replace(path, scores=scores, vcov=vcov, vcov_rule=rule or "", inference=())
     placebos = permutation.placebos(panel, path.method, path.design) if method == "permutation" else None
     context = replace(context, path=path, placebos=placebos)
     return replace(path, inference=tuple(_row(context, i, method, rule) for i in range(len(path))))
