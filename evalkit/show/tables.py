@@ -102,7 +102,8 @@ def _head_cell(column: Mapping[str, Any], lang: str) -> str:
 
 
 def _sized(columns: list[Mapping[str, Any]], rows: list[list[Any]], lang: str) -> list[Mapping[str, Any]]:
-    """The columns, those of words with a `size`: "short" where no cell should break, "long" where one needs room.
+    """The columns, those of words with a `size`: "short" where no cell should break, "long" where one needs room,
+    "parts" where cells break at their spaces only, as an interval of two amounts does.
 
     English breaks between words by itself; only codes are kept whole."""
 
@@ -110,7 +111,11 @@ def _sized(columns: list[Mapping[str, Any]], rows: list[list[Any]], lang: str) -
         said = [written(row[at], kind, lang) for row in rows if at < len(row) and row[at] is not None]
         widest = max(map(words.width, said), default=0)
         breakable = lang == "en" and any(" " in word for word in said)
-        return "long" if widest >= LONG else "short" if widest <= SHORT and not breakable else ""
+        if widest >= LONG:
+            return "long"
+        if widest <= SHORT:
+            return "" if breakable else "short"
+        return "parts" if all(" " in word for word in said if words.width(word) > SHORT) else ""
 
     worded = {i: c.get("kind", "text") for i, c in enumerate(columns) if c.get("kind", "text") in ("text", "message")}
     return [{**c, "size": size(i, worded[i])} if i in worded else c for i, c in enumerate(columns)]

@@ -59,11 +59,15 @@ class Page(HTMLParser):
     ("zh-Hans", "深圳市2025年机械制造行业工伤预防培训项目", "ek-long"),
     ("en", "Prevention training in machinery firms of Shenzhen, 2025", "ek-long"),
     ("zh-Hans", "培训", "ek-short"),
+    ("zh-Hans", "−629.98万元 ～ −50.02万元", "ek-parts"),
+    ("zh-Hans", "某一区间之外的全部数值", None),
     ("en", "in training", None),
     ("en", "GP440300-2025-001", "ek-short"),
 ])  # fmt: skip
 def test_columns_of_words_get_the_room_they_need(table: Exhibit, lang: str, name: str, sized: str | None) -> None:
-    """Long names have a least width, short words and codes stay whole, and English words may still part at spaces."""
+    """Long names have a least width, short words and codes stay whole, intervals of amounts break between the two, and
+    English words may still part at spaces.
+    """
     columns = [Column(name=n, label="show.word.target") for n in ("code", "title")]
     shown = replace(table, data={"columns": to_plain(columns), "rows": [["x", name], ["y", None]]})
     page = Page(render(shown, lang))
