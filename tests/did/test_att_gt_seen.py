@@ -12,6 +12,7 @@ from evalkit.core import NEVER, Design, Panel
 from evalkit.did import att_gt_sections, att_gt_seen
 from evalkit.did.att_gt import _sample, att_gt_fit
 from evalkit.did.group_time import plan
+from tests.did.conftest import build_panel
 
 T = 6
 RULES = ("analytic", "cr1", "cr2", "cr3")
@@ -24,15 +25,8 @@ def _panel(n: int = 90, clusters: int | None = 9, holes: float = 0.25, weighted:
     y = 1000 + 3 * rng.normal(0, 1, (n, 1)) + rng.normal(0, 1, (n, T)).cumsum(axis=1)
     y[rng.random((n, T)) < holes] = np.nan
     y[:, 3] = np.where(np.isnan(y).all(axis=1), 1000.0, y[:, 3])
-    return Panel(
-        units=tuple(f"u{i}" for i in range(n)),
-        times=tuple(range(2000, 2000 + T)),
-        outcomes={"y": y},
-        cohort=cohort,
-        cluster=cluster,
-        cluster_names=tuple(f"c{g}" for g in range(int(cluster.max()) + 1)),
-        weight=rng.uniform(0.5, 2, (n, T)) if weighted else None,
-    )
+    weight = rng.uniform(0.5, 2, (n, T)) if weighted else None
+    return build_panel({"y": y}, cohort, cluster=cluster, weight=weight)
 
 
 DESIGNS = {

@@ -247,32 +247,29 @@ def test_the_uncertainty_moves_with_the_treated_outcome():
     assert se[1] > 2 * se[0]
 
 
-def test_placebos_scale_by_size():
-    """A small treated unit among large ones is judged by its own size: its placebo error grows with 1/exposure."""
-    rng = np.random.default_rng(3)
-    exposure = np.exp(np.r_[[np.log(20.0)] * 2, rng.normal(6, 0.7, 30)])[:, None] * np.ones((1, 12))
+def _placebo_errors(treated: float, others: float, seed: int) -> list[float]:
+    """Standard errors with exposure and without: two treated units of one size among 30 of another."""
+    rng = np.random.default_rng(seed)
+    exposure = np.exp(np.r_[[np.log(treated)] * 2, rng.normal(others, 0.7, 30)])[:, None] * np.ones((1, 12))
     panel = build_panel(
         {"y": rng.normal(0, 1, (32, 12)) / np.sqrt(exposure / 20)}, [8, 8] + [NEVER] * 30, exposure=exposure
     )
-    errors = [
+    return [
         did.inference(did.synthetic_did(p).combine("overall"), p, "placebo").inference[0].std_error
         for p in (panel, replace(panel, exposure=None))
     ]
-    assert errors[0] > 1.5 * errors[1]
+
+
+def test_placebos_scale_by_size():
+    """A small treated unit among large ones is judged by its own size: its placebo error grows with 1/exposure."""
+    scaled, plain = _placebo_errors(20.0, 6.0, 3)
+    assert scaled > 1.5 * plain
 
 
 def test_placebos_are_never_scaled_down():
     """A large treated unit among small ones keeps the placebo error of its panel: it is not taken to be calmer."""
-    rng = np.random.default_rng(4)
-    exposure = np.exp(np.r_[[np.log(50_000.0)] * 2, rng.normal(4, 0.7, 30)])[:, None] * np.ones((1, 12))
-    panel = build_panel(
-        {"y": rng.normal(0, 1, (32, 12)) / np.sqrt(exposure / 20)}, [8, 8] + [NEVER] * 30, exposure=exposure
-    )
-    errors = [
-        did.inference(did.synthetic_did(p).combine("cohort"), p, "placebo").inference[0].std_error
-        for p in (panel, replace(panel, exposure=None))
-    ]
-    assert errors[0] >= errors[1] * (1 - 1e-12)
+    scaled, plain = _placebo_errors(50_000.0, 4.0, 4)
+    assert scaled >= plain * (1 - 1e-12)
 
 
 def test_placebos_of_equal_units_are_not_scaled():
