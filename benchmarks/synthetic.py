@@ -5,9 +5,11 @@
 The peer in an environment of its own: python -m venv V && V/bin/pip install diff-diff==3.13.0 (its compiled part must
 load). One cohort, a quarter of the units, treated over the last quarter of the periods; levels, two factors, noise.
 Both sides start at the long frame, and the clock holds panel, weights, estimate and standard error with the same number
-of replications; our parts are also given one by one. We enumerate no placebos here.
+of replications; our parts are also given one by one. We enumerate no placebos here, and the router is left out: the
+public call also finds degrees of freedom and takes 500 draws.
 
-gap: difference of the estimates;  se_ratio: ours / the peer's (draws differ, save for the jackknife)
+gap: difference of the estimates;  se_ratio: ours / the peer's (draws differ, save for the jackknife; our replications
+refit at the exact minimum, the peer's stop above it)
 unit_objective, time_objective   |A x − b|²/n + ζ²|x|² at our weights, the peer's less ours beside it, and how far ours
 is above the minimum. Both sides follow R synthdid's Frank-Wolfe path, which stops above the minimum.
 """
