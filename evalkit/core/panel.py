@@ -148,6 +148,8 @@ class Design:
     rule              inference rule, "auto" = the router of `methods.md` 1
     assignment        "observational" or "random" (only then a permutation p is called exact)
     level, seed       of every interval and every draw
+
+    A single outcome or covariate may be given as a plain name.
     """
 
     control: Literal["auto", "never", "not_yet", "later"] = "auto"
@@ -165,6 +167,11 @@ class Design:
     assignment: Literal["observational", "random"] = "observational"
     level: float = 0.95
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("outcomes", "covariates"):
+            if isinstance(given := getattr(self, name), str):
+                object.__setattr__(self, name, (given,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,8 +47,8 @@ def panel(
     exposure     positive denominators;  completeness: share of final cases known, in (0, 1]
     covariates, weight, cluster, dose, strata   further columns; cluster, dose and strata constant within a unit.
                  Without `cluster` every unit is its own
-    missing      "drop_unit": units not observed (outcome, exposure, covariate) in every period leave, with the reason
-                 in `Panel.dropped`; "keep": their cells are NaN
+    missing      "drop_unit": units not observed (outcome, exposure, covariate, weight) in every period leave, with the
+                 reason in `Panel.dropped`; "keep": their cells are NaN
     gaps         "refuse", or "keep" where the survey itself skips years (2003, 2004, 2007): periods are the observed
                  ones, event times count those, and a start between two of them is at the later one
     dropped      units that left earlier, put at the head of the ledger
@@ -76,7 +76,7 @@ def panel(
     start = _start(frame[cohort], rows, frequency)
     fixed = {name: _constant(frame[name], rows) for name in constants}
     _signs(wide, weight, completeness)
-    reasons = _reasons(wide, outcomes, covariates, exposure, start, missing)
+    reasons = _reasons(wide, outcomes, (*covariates, *((weight,) if weight else ())), exposure, start, missing)
     keep = reasons == 0
     if not keep.any():
         told = sorted({_REASONS[r] for r in np.unique(reasons)})
@@ -259,8 +259,8 @@ def _dose(own: np.ndarray, labels: np.ndarray | None, name: str) -> np.ndarray:
 
 
 def _signs(wide: dict[str, np.ndarray], weight: str | None, completeness: str | None) -> None:
-    if weight is not None and np.nanmin(wide[weight]) < 0:
-        raise UserError("negative_weight", column=weight, value=float(np.nanmin(wide[weight])))
+    if weight is not None and (low := np.fmin.reduce(wide[weight], axis=None)) < 0:
+        raise UserError("negative_weight", column=weight, value=float(low))
     if completeness is not None:
         share = wide[completeness]
         if np.nanmin(share) <= 0 or np.nanmax(share) > 1:

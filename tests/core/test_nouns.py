@@ -186,3 +186,8 @@ def test_user_errors_carry_place_and_values() -> None:
     problem = caught.value.problems[0]
     assert (problem.where.row, problem.values) == (7, {"found": -1})
     assert Design().control == "auto"
+
+
+def test_a_single_name_is_a_list_of_one() -> None:
+    """A design takes one outcome or covariate by its plain name."""
+    assert Design(outcomes="cases", covariates="size") == Design(outcomes=("cases",), covariates=("size",))

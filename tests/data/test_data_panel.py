@@ -308,3 +308,11 @@ def test_two_columns_of_one_name(long: pd.DataFrame) -> None:
     assert refused(pd.concat([long, long[["y"]]], axis=1)) == "duplicate_column"
     marked = long.assign(start=((long["unit"] == "z") & (long["time"] >= "2023Q3")).astype("Int64"))
     assert refused(marked) == "cohort_is_treatment"
+
+
+def test_a_unit_without_a_weight_is_told(long: pd.DataFrame) -> None:
+    """A missing weight is a missing variable: the unit leaves with its reason; without any there is no panel."""
+    panel = build(long.assign(w=long.e.where((long.unit != "a") | (long.time != "2023Q2"))), weight="w")
+    assert panel.units == ("z", "m")
+    assert [(d.unit, d.reason) for d in panel.dropped] == [("a", "missing")]
+    assert refused(long.assign(w=np.nan), weight="w") == "empty_panel"
